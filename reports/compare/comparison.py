@@ -34,7 +34,6 @@ from reports.schema import (
     listing,
     plural,
     rate,
-    seconds,
     visible,
 )
 
@@ -153,18 +152,10 @@ def _studies(matches: Matches) -> cells.Table:
         "Study": cells.text("study"),
         "Group": cells.text("group"),
         "Dataset": cells.text("dataset"),
-        "Batch size to use": cells.number("recommended", "{:.0f}".format, strong=True),
-        "Time to train": cells.number("seconds_to_train", seconds),
-        "Best batch size": cells.number("best", "{:.0f}".format),
-        **cells.mean_and_interval(lambda row: measures[row["study"], row["group"]]),
-        "Trials ok": cells.share("ok", "trials"),
+        **cells.summary_columns(lambda row: measures[row["study"], row["group"]]),
         "Machine": cells.text("machine"),
     }
-    note = (
-        "Batch size to use: the fastest shown to be near-optimal in that study. Mean and interval "
-        "are those of its best batch size."
-    )
-    return cells.table_of("studies", "Studies", note, columns, matches.groups)
+    return cells.table_of("studies", "Studies", cells.SUMMARY_NOTE, columns, matches.groups)
 
 
 def _cells(matches: Matches) -> cells.Table:

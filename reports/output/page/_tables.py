@@ -12,15 +12,16 @@ import pandas as pd
 from reports.analysis import TargetRecord
 from reports.charts.base import Row
 from reports.output.page.cells import (
+    SUMMARY_NOTE,
     Cell,
     Maker,
     Table,
     flagged,
     interval,
-    mean_and_interval,
     number,
     number_cell,
     share,
+    summary_columns,
     table_of,
     text,
 )
@@ -36,7 +37,6 @@ from reports.schema import (
     visible,
 )
 from reports.stats.models import RESOLVED
-from reports.text.instruction import span
 from reports.text.reaching_target import range_text
 
 MOST_RATES = 20  # learning rates up to which the page has a table of them: a column for each
@@ -56,22 +56,9 @@ def group_table(study: StudyAnalysis) -> Table:
     measures = {group.plan.group: group.measure for group in study.groups}
     columns: dict[str, Maker] = {
         "Configuration": lambda row: Cell(visible(row["group"], most=100), visible(row["group"])),
-        "Batch size to use": number("recommended", "{:.0f}".format, strong=True),
-        "Learning rate": number("recommended_rate", rate),
-        "Shown near-optimal": interval("low", "high", span),
-        "Time to train": number("seconds_to_train", seconds),
-        "Fastest to a target": number("to_target", "{:.0f}".format),
-        "At rate": number("to_target_rate", rate),
-        "Best batch size": number("best", "{:.0f}".format),
-        "Its learning rate": number("learning_rate", rate),
-        **mean_and_interval(lambda row: measures[row["group"]]),
-        "Trials ok": share("ok", "trials"),
+        **summary_columns(lambda row: measures[row["group"]]),
     }
-    note = (
-        "Batch size to use: the fastest that is shown to be near-optimal. Mean and interval are "
-        "those of the best batch size, over its seeds."
-    )
-    return table_of("groups", "Configurations", note, columns, study.summary)
+    return table_of("groups", "Configurations", SUMMARY_NOTE, columns, study.summary)
 
 
 def _batch_sizes(analysis: Analysis) -> Table:

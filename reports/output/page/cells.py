@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from reports.charts.base import Row
-from reports.schema import MISSING, Measure, visible
+from reports.schema import MISSING, Measure, rate, seconds, visible
+from reports.text.instruction import span
 
 LINE = 30  # characters of a cell from which on it is broken into lines
 
@@ -79,21 +80,6 @@ def interval(low: str, high: str, written: Callable[[float, float], str]) -> Mak
     return lambda row: number_cell(row[low], lambda bound: written(bound, row[high]))
 
 
-def mean_and_interval(measure_of: Callable[[Row], Measure]) -> dict[str, Maker]:
-    """Return the columns of rows whose metrics needn't be of one kind."""
-
-    def mean(row: Row) -> Cell:
-        written = measure_of(row).text
-        return number_cell(row["metric"], lambda value: f"{written(value)} ({row['part']})")
-
-    return {
-        "Mean": mean,
-        "95% interval": lambda row: interval("metric_low", "metric_high", measure_of(row).span)(
-            row
-        ),
-    }
-
-
 def share(column: str, total: str) -> Maker:
     """Return what makes cells of a count and its column of totals."""
     return lambda row: Cell(f"{row[column]}/{row[total]}", str(row[column]))
@@ -122,3 +108,33 @@ def table_of(
     """Return a table of the page with a row for each of a frame's."""
     rows = tuple(tuple(make(row) for make in columns.values()) for row in frame.to_dict("records"))
     return Table(name, heading, note, tuple(columns), rows)
+
+
+SUMMARY_NOTE = (
+    "Batch size to use: the fastest that is shown to be near-optimal. Mean and interval are "
+    "those of the best batch size, over its seeds."
+)
+
+
+def summary_columns(measure_of: Callable[[Row], Measure]) -> dict[str, Maker]:
+    """Return the columns of a study's summary, whose rows' metrics needn't be of one kind."""
+
+    def mean(row: Row) -> Cell:
+        written = measure_of(row).text
+        return number_cell(row["metric"], lambda value: f"{written(value)} ({row['part']})")
+
+    return {
+        "Batch size to use": number("recommended", "{:.0f}".format, strong=True),
+        "Learning rate": number("recommended_rate", rate),
+        "Shown near-optimal": interval("low", "high", span),
+        "Time to train": number("seconds_to_train", seconds),
+        "Fastest to a target": number("to_target", "{:.0f}".format),
+        "At rate": number("to_target_rate", rate),
+        "Best batch size": number("best", "{:.0f}".format),
+        "Its learning rate": number("learning_rate", rate),
+        "Mean": mean,
+        "95% interval": lambda row: interval("metric_low", "metric_high", measure_of(row).span)(
+            row
+        ),
+        "Trials ok": share("ok", "trials"),
+    }
