@@ -28,23 +28,14 @@ MOST_ANSWERS = 5
 
 @dataclass(frozen=True)
 class Recommendation:
-    """Which batch size to use, with its learning rate.
+    """Which batch size to use, with its learning rate."""
 
-    Attributes:
-        batch_size: To use; None where none is shown to be near-optimal.
-        learning_rate: Its tuned learning rate.
-        near_optimal: All batch sizes that are shown to be near-optimal, ascending.
-        price: What training faster than that costs, in a sentence; "" for nothing known.
-        confidence: "high", "moderate" or "low", and why.
-        sentence: The answer as the page gives it.
-    """
-
-    batch_size: int | None
-    learning_rate: float | None
-    near_optimal: tuple[int, ...]
-    price: str
-    confidence: tuple[str, str]
-    sentence: str
+    batch_size: int | None  #: To use; None where none is shown to be near-optimal.
+    learning_rate: float | None  #: Its tuned learning rate.
+    near_optimal: tuple[int, ...]  #: All sizes that are shown to be near-optimal, ascending.
+    price: str  #: What training faster than that costs, in a sentence; "" for nothing known.
+    confidence: tuple[str, str]  #: "high", "moderate" or "low", and why.
+    sentence: str  #: The answer as the page gives it.
 
     def __str__(self) -> str:
         return self.sentence

@@ -191,19 +191,12 @@ class GroupDescription:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Workers that are simulated, and what joins them.
+    """Workers that are simulated, and what joins them."""
 
-    Attributes:
-        latency: Seconds until a message of no bytes arrives, at least 0.
-        bandwidth: Bytes a second, above 0.
-        combine: Name in `reports.stats.models.simulated_workers.COMBINE`.
-        workers: Numbers of workers, each at least 1.
-    """
-
-    latency: float
-    bandwidth: float
-    combine: str
-    workers: tuple[int, ...]
+    latency: float  #: Seconds until a message of no bytes arrives, at least 0.
+    bandwidth: float  #: Bytes a second, above 0.
+    combine: str  #: Name in `reports.stats.models.simulated_workers.COMBINE`.
+    workers: tuple[int, ...]  #: Numbers of workers, each at least 1.
 
 
 @dataclass(frozen=True)
@@ -271,21 +264,15 @@ class StudyDescription:
 class StudyResults:
     """A study's description and its tables, sorted, one row per trial, evaluation or round.
 
-    Attributes:
-        description: What was planned, on which data, and where it ran.
-        trials: Columns `TRIAL_COLUMNS`. Trials that have not run yet are absent.
-        curves: Columns `CURVE_COLUMNS`, ordered by examples within a trial.
-        timing: Columns `TIMING_COLUMNS`; empty if update times have not been measured.
-
     Raises:
         ValueError: A table lacks a column, has one too many or one of another dtype; a group of a
             table isn't described; or a trial that chooses a learning rate has seen the test set.
     """
 
-    description: StudyDescription
-    trials: pd.DataFrame
-    curves: pd.DataFrame
-    timing: pd.DataFrame
+    description: StudyDescription  #: What was planned, on which data, and where it ran.
+    trials: pd.DataFrame  #: Columns `TRIAL_COLUMNS`. Trials that have not run yet are absent.
+    curves: pd.DataFrame  #: Columns `CURVE_COLUMNS`, ordered by examples within a trial.
+    timing: pd.DataFrame  #: Columns `TIMING_COLUMNS`; empty if nothing has been measured.
 
     def __post_init__(self) -> None:
         """Check every table against its columns."""

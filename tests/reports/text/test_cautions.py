@@ -7,14 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.schema.results import CONFIRM, EXPLORE, StudyResults
+from reports.schema.results import CONFIRM, StudyResults
 from reports.text.cautions import cautions
 from tests.reports.conftest import (
     Sketch,
     keep,
     make_results,
     numbers,
-    of_seeds,
     small,
     without_timing,
 )
@@ -60,18 +59,6 @@ def test_networks_that_know_no_more_than_the_most_frequent_class_are_named() -> 
     text = warned(with_share(best + 0.001))["nothing-learned"]
     for part in (f"{best + 0.001:.1%}", f"test accuracy {best:.1%}", "the networks have"):
         assert part in text
-
-
-def test_the_validation_set_is_called_optimistic() -> None:
-    results = make_results(FLAWLESS)
-    assert "optimistic" in warned(keep(results, results.trials["stage"] == EXPLORE))["optimistic"]
-
-
-def test_few_seeds_are_named() -> None:
-    results = make_results(FLAWLESS)
-    few = warned(of_seeds(results, 0, 1, 100, 101))
-    assert "as few as 2 seeds" in few["few-seeds"]
-    assert "sizes 8, 64 and 256" in few["few-seeds"]
 
 
 def test_a_best_rate_at_the_edge_is_named() -> None:
@@ -121,14 +108,6 @@ def test_a_missing_benchmark_is_named() -> None:
     assert warned(partly)["untimed"].startswith("At batch size 8,")
 
 
-def test_a_shared_processor_is_named() -> None:
-    results = make_results(FLAWLESS)
-    results.timing.loc[results.timing["batch_size"] == 64, "cpu_seconds"] *= 0.5
-    text = warned(results)["busy"]
-    for part in ("50% of a processor", "(batch size 64)", "`bpsweep time`"):
-        assert part in text
-
-
 def test_rounds_that_disagree_are_named() -> None:
     results = make_results(FLAWLESS)
     rows = (results.timing["batch_size"] == 64) & (results.timing["round"] < 2)
@@ -144,13 +123,6 @@ def test_data_too_easy_are_named() -> None:
         results.trials["test_metric"].isna(), 1.0
     )
     assert "fewer than one of 360 examples" in warned(results)["saturated"]
-
-
-def test_a_batch_of_more_than_a_quarter_of_the_data_is_named() -> None:
-    sketch = replace(FLAWLESS, description=small())
-    assert warned(make_results(sketch))["large-batch"].startswith(
-        "Batch size 512: more than a quarter of the 1,077 training examples"
-    )
 
 
 def test_failures_are_grouped_by_cause_and_many_causes_are_counted() -> None:
