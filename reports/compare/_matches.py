@@ -7,6 +7,7 @@ import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -266,11 +267,16 @@ def flat(text: str) -> dict[str, str]:
         keys = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return {"specification": text}
-    (values,) = pd.json_normalize(keys).to_dict("records")
-    texts = {
-        key: json.dumps(value, ensure_ascii=False, default=str) for key, value in values.items()
-    }
-    return {str(key): text for key, text in texts.items() if key not in _NAMES}
+    return {key: value for key, value in _leaves(keys) if key not in _NAMES}
+
+
+def _leaves(keys: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """Keys in their order, which pandas' flattening changes where a table stands before a value."""
+    for key, value in keys.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", json.dumps(value, ensure_ascii=False, default=str)
 
 
 def differing(several: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
