@@ -130,6 +130,8 @@ def test_a_larger_batch_that_is_undecided_has_its_price_and_is_not_recommended()
 
 def test_a_larger_batch_that_is_worse_is_shown_to_be() -> None:
     analysis = numbers(study({64: EQUAL, 512: WORSE_BY_10}))
+    verdicts = [each.verdict for each in analysis.answer.compared]
+    assert verdicts == [REFERENCE, NEAR_OPTIMAL, WORSE]
     text = price_sentence(analysis)
     for part in ("loses 10.0 points", "shown to lose more than 1 point"):
         assert part in text
@@ -153,10 +155,6 @@ def test_the_largest_batch_has_nothing_faster() -> None:
     assert level == MODERATE
     assert "largest tried" in reason
     assert [(each.kind, each.amount) for each in surer(analysis)] == [("larger", 1024)]
-
-
-def test_near_optimal_sizes_are_those_that_passed() -> None:
-    analysis = numbers(study({64: EQUAL, 512: EQUAL}))
     passed = [e.batch_size for e in analysis.answer.compared if e.verdict == NEAR_OPTIMAL]
     assert passed == [64, 512]
     assert "sizes 64 and 512 are shown to lose at most 1 point" in near_optimal_sentence(analysis)
@@ -187,14 +185,11 @@ def test_too_few_fresh_seeds_name_nothing(digits: StudyResults) -> None:
 
 
 def test_one_batch_size_is_compared_with_nothing() -> None:
-    texts = said(numbers(make_results(Sketch(description=small(batch_sizes=(8,))))))
+    analysis = numbers(make_results(Sketch(description=small(batch_sizes=(8,)))))
+    texts = said(analysis)
     assert "batch size 8 with learning rate 1" in texts["recommendation"]
     assert " to " not in texts["vectorized"]
     assert not {"range", "rules"} & {*texts}
-
-
-def test_one_batch_size_alone_gives_no_high_confidence() -> None:
-    analysis = numbers(make_results(Sketch(description=small(batch_sizes=(8,)))))
     assert confidence(analysis)[0] == MODERATE
 
 
@@ -262,28 +257,17 @@ def test_a_terminal_gets_at_most_four_lines(digits: StudyResults) -> None:
         assert lines[0].startswith(headline(numbers(results)))
 
 
-def test_every_verdict_of_the_sequence_is_known() -> None:
-    compared = numbers(study({64: EQUAL, 512: WORSE_BY_10})).answer.compared
-    assert [each.verdict for each in compared] == [REFERENCE, NEAR_OPTIMAL, WORSE]
-
-
 @pytest.mark.parametrize("metric", ["accuracy", "<b>", "x" * 300])
 def test_the_metric_has_the_name_of_the_description(metric: str) -> None:
     analysis = numbers(make_results(Sketch(description=small(metric=metric))))
     assert f"test {metric[:40]}" in said(analysis)["recommendation"]
 
 
-def test_trials_that_stopped_early_are_counted() -> None:
-    results = make_results(Sketch(description=small(), diverges=lambda *_: False))
-    results.trials.loc[:2, "stopped_at_update"] = 40
-    assert "3 trials stopped" in said(numbers(results))["outcomes"]
-
-
 def test_failures_are_counted_by_cause() -> None:
     results = make_results(Sketch(description=small(), diverges=lambda *_: False))
     results.trials.loc[0, "status"] = "crashed"
     results.trials.loc[1, "status"] = "timeout"
-    results.trials.loc[2, "stopped_at_update"] = 40
+    results.trials.loc[2:4, "stopped_at_update"] = 40
     text = said(numbers(results))["outcomes"]
-    for part in ("60 trials", "2 failed (1 crashed and 1 ran out of time)", "1 trial stopped"):
+    for part in ("60 trials", "2 failed (1 crashed and 1 ran out of time)", "3 trials stopped"):
         assert part in text
