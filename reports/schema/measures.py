@@ -30,9 +30,8 @@ class Measure:
     signed: Callable[[float], str]  # a difference with its sign, without its unit
     points: str  # the unit of differences, with a space in front; "" if they have none
     gap: Callable[[float], str]  # a difference without its sign
-    short: Callable[[float], str]  # in a small space, without its unit
     tick: Callable[[float], str]  # at an axis
-    unit: str  # what `short` leaves out, after "in"; "" for nothing
+    unit: str  # of numbers without it, to be read after "in"; "" for none
     least: float  # values there can be, where intervals end at the latest
     most: float
     margin: float = 0.01
@@ -142,7 +141,6 @@ def _share(name: str, digits: int) -> Measure:
         signed=lambda difference: fixed(100 * float(difference), digits, sign="+"),
         points=" points",
         gap=lambda difference: fixed(abs(100 * float(difference)), digits, unit=" points"),
-        short=lambda share: fixed(100 * float(share), 1),
         tick=lambda share: f"{rate(100 * float(share))}%",
         unit="percent",
         least=0.0,
@@ -159,7 +157,6 @@ def _number(name: str) -> Measure:
         signed=partial(fixed, digits=3, sign="+"),
         points="",
         gap=lambda difference: fixed(abs(difference), 3),
-        short=partial(fixed, digits=3),
         tick=rate,
         unit="",
         least=-math.inf,
@@ -175,7 +172,6 @@ def _negative(name: str) -> Measure:
         text=lambda value: written(0.0 - value),
         signed=lambda gain: f"{'+' if gain < 0 else ''}{written(0.0 - gain)}",
         gap=lambda difference: written(abs(difference)),
-        short=lambda value: written(0.0 - value),
         tick=lambda value: rate(0.0 - value),
         most=0.0,
         shown=(-math.inf, math.inf),
