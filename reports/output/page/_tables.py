@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -28,6 +27,7 @@ from reports.output.page.cells import (
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import (
     MISSING,
+    Measure,
     capitalised,
     count,
     rate,
@@ -71,7 +71,9 @@ def _batch_sizes(analysis: Analysis) -> Table:
         "Learning rate": flagged("learning_rate", rate, "at_edge", "edge"),
         mean: number("metric", analysis.measure.text),
         span: interval("metric_low", "metric_high", analysis.measure.span),
-        "Loss against reference": interval("shortfall", "shortfall_high", _at_most(analysis)),
+        "Loss against reference": interval(
+            "shortfall", "shortfall_high", partial(_at_most, analysis.measure)
+        ),
         "Verdict": text("verdict"),
         "Time to train": number("seconds_to_train", seconds),
         "Updates to target": number("reached", count),
@@ -111,13 +113,9 @@ def _details(analysis: Analysis) -> Table:
     return table_of("batch-size-details", "More about each batch size", note, columns, table)
 
 
-def _at_most(analysis: Analysis) -> Callable[[float, float], str]:
-    def written(mean: float, high: float) -> str:
-        if mean == high == 0:
-            return MISSING
-        return f"{analysis.measure.lost(mean)}, at most {analysis.measure.lost(high)}"
-
-    return written
+def _at_most(measure: Measure, mean: float, high: float) -> str:
+    shown = mean != 0 or high != 0
+    return f"{measure.lost(mean)}, at most {measure.lost(high)}" if shown else MISSING
 
 
 def _cells(analysis: Analysis) -> Table:
