@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,8 +86,6 @@ class Matches:
     groups: pd.DataFrame  # columns `STUDY_COLUMNS`
     cells: pd.DataFrame  # columns `MATCH_COLUMNS`
     unmatched: pd.DataFrame  # columns `UNMATCHED_COLUMNS`
-    specification: pd.DataFrame  # columns `VALUE_COLUMNS`: keys in which specifications differ
-    provenance: pd.DataFrame  # columns `VALUE_COLUMNS`: versions and machines, likewise
 
     @property
     def first(self) -> str:
@@ -108,7 +103,6 @@ def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
     first, *others = studies
     groups_of = {name: study.groups for name, study in studies.items()}
     pairs = tuple(p for name in others for p in _pairs(groups_of[first], name, groups_of[name]))
-    plans = {name: study.description for name, study in studies.items()}
     groups = [s.summary.assign(study=name, machine=machine(s)) for name, s in studies.items()]
     unmatched = [row for name in others for row in _unmatched(studies, first, name, pairs)]
     return Matches(
@@ -118,8 +112,6 @@ def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
         groups=as_table(pd.concat(groups, ignore_index=True), STUDY_COLUMNS),
         cells=_cells(pairs),
         unmatched=_frame(unmatched, UNMATCHED_COLUMNS),
-        specification=differing({name: flat(p.specification) for name, p in plans.items()}),
-        provenance=differing({name: p.provenance for name, p in plans.items()}),
     )
 
 
@@ -250,42 +242,3 @@ def _rerun(first: StudyAnalysis, name: str, other: StudyAnalysis) -> Rerun:
     before, after = (table.loc[common, metrics].to_numpy(np.float64) for table in tables)
     gaps = np.abs(np.nan_to_num(before) - np.nan_to_num(after)).max(axis=1, initial=0)
     return Rerun(name, len(common), int((gaps == 0).sum()), float(gaps.max(initial=0)))
-
-
-VALUE_COLUMNS = (
-    Column("key", "str", "", "What differs."),
-    _STUDY,
-    Column("value", "str", "", "Its value in this study; none if it is not given there."),
-)
-
-_NAMES = {"name", "title"}
-
-
-def flat(text: str) -> dict[str, str]:
-    """Return the keys of a specification with their values as text, without what names it."""
-    try:
-        keys = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return {"specification": text}
-    return {key: value for key, value in _leaves(keys) if key not in _NAMES}
-
-
-def _leaves(keys: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    """Keys in their order, which pandas' flattening changes where a table stands before a value."""
-    for key, value in keys.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", json.dumps(value, ensure_ascii=False, default=str)
-
-
-def differing(several: Mapping[str, Mapping[str, str]]) -> pd.DataFrame:
-    """Return a row for each study and each key whose values are not the same for all of them."""
-    keys = dict.fromkeys(key for values in several.values() for key in values)
-    rows = [
-        {"key": key, "study": name, "value": values.get(key, MISSING)}
-        for key in keys
-        if len({values.get(key) for values in several.values()}) > 1
-        for name, values in several.items()
-    ]
-    return _frame(rows, VALUE_COLUMNS)

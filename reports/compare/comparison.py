@@ -15,7 +15,6 @@ from reports.compare._matches import (
     MATCH_COLUMNS,
     STUDY_COLUMNS,
     UNMATCHED_COLUMNS,
-    VALUE_COLUMNS,
     Matches,
     match_studies,
 )
@@ -118,27 +117,18 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "studies": STUDY_COLUMNS,
     "matched": MATCH_COLUMNS,
     "unmatched": UNMATCHED_COLUMNS,
-    "specification": VALUE_COLUMNS,
-    "provenance": VALUE_COLUMNS,
 }
 
 
 def match_frames(matches: Matches) -> dict[str, pd.DataFrame]:
     """Return every table in the page's folder, by the names of `COLUMNS`, and what columns mean."""
-    texts = (matches.specification, matches.provenance)
-    frames = (matches.groups, matches.cells, matches.unmatched, *texts)
+    frames = (matches.groups, matches.cells, matches.unmatched)
     return dict(zip(COLUMNS, frames, strict=True)) | {"columns": column_meanings(COLUMNS)}
 
 
 def match_tables(matches: Matches) -> list[cells.Table]:
     """Return the tables of the page that have rows."""
-    made = (
-        _studies(matches),
-        _cells(matches),
-        _unmatched(matches),
-        _values(matches, "specification", matches.specification, "the specifications"),
-        _values(matches, "provenance", matches.provenance, "machines and versions"),
-    )
+    made = (_studies(matches), _cells(matches), _unmatched(matches))
     return [table for table in made if table.rows]
 
 
@@ -199,13 +189,3 @@ def _unmatched(matches: Matches) -> cells.Table:
     }
     note = "Batch sizes of groups that have no match in the other study, or not at this batch size."
     return cells.table_of("unmatched", "Without a counterpart", note, columns, matches.unmatched)
-
-
-def _values(matches: Matches, name: str, frame: pd.DataFrame, where: str) -> cells.Table:
-    rows = tuple(
-        tuple(map(cells.text_cell, (str(key), *values["value"])))
-        for key, values in frame.groupby("key", sort=False)
-    )
-    note = f"Only what isn't the same everywhere; {MISSING}: not given there."
-    headers = ("Key", *(visible(study, _WORDS) for study in matches.studies))
-    return cells.Table(name, f"What differs between {where}", note, headers, rows)

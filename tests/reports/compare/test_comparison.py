@@ -73,7 +73,7 @@ def test_the_page_is_made_as_that_of_a_study(page: str) -> None:
 
 
 def test_the_folder_has_page_tables_and_figures(path: Path) -> None:
-    tables = {"studies", "matched", "unmatched", "specification", "provenance", "columns"}
+    tables = {"studies", "matched", "unmatched", "columns"}
     assert set(contents(path.parent)) == {
         "report.html",
         *(f"tables/{name}.csv" for name in tables),

@@ -16,7 +16,6 @@ from reports.compare._matches import Matches, match_studies
 from reports.compare.comparison import COLUMNS, MOST_DRAWN, match_frames, match_tables
 from reports.recommend.analysis import analyse_study
 from reports.recommend.record import StudyAnalysis
-from reports.schema.formats import MISSING
 from reports.schema.results import EXPLORE, StudyDescription, StudyResults
 from reports.stats._differences import PAIRED, UNPAIRED
 from reports.stats.paired_tests import holm
@@ -62,7 +61,6 @@ def worse(first: StudyAnalysis) -> Matches:
     plan = small(
         batch_sizes=(8, 64, 128),
         activation="relu",
-        specification='name = "b"\nepochs = 20\n[schedule]\nkind = "step"',
         provenance={"numpy": "2.4.6", "processor": "another"},
     )
     return matched(first, analysed(plan, worse=WORSE))
@@ -78,6 +76,7 @@ def test_cells_are_matched_and_their_differences_are_those_of_the_seeds(
     worse: Matches, first: StudyAnalysis
 ) -> None:
     assert worse.cells["batch_size"].tolist() == [8, 64]
+    assert worse.groups["machine"].tolist() == ["a processor", "another"]
     former, other = (group.seeds for group in (first.groups[0], worse.studies["second"].groups[0]))
     for row in worse.cells.to_dict("records"):
         gaps = [
@@ -114,29 +113,6 @@ def test_what_has_no_counterpart_is_listed(worse: Matches) -> None:
     assert "batch sizes of 2 groups" in text
 
 
-def test_what_differs_between_specifications_and_machines_is_listed(worse: Matches) -> None:
-    wide = worse.specification.pivot_table(
-        index="key", columns="study", values="value", aggfunc="first"
-    )
-    assert wide["first"].to_dict() == {
-        "batch_sizes": "[1, 2, 4]",
-        "epochs": MISSING,
-        "schedule.kind": MISSING,
-    }
-    assert wide["second"].to_dict() == {
-        "batch_sizes": MISSING,
-        "epochs": "20",
-        "schedule.kind": '"step"',
-    }
-    assert set(worse.provenance["key"]) == {"python", "processor"}
-    assert worse.groups["machine"].tolist() == ["a processor", "another"]
-
-
-def test_a_specification_that_is_no_toml_is_one_value(first: StudyAnalysis) -> None:
-    odd = matched(first, analysed(small(specification="= no toml")))
-    assert "specification" in set(odd.specification["key"])
-
-
 def test_other_settings_of_a_match_are_a_warning(worse: Matches) -> None:
     text = said(worse)["settings"]
     assert "“digits” has other settings in “second”: activation: relu, not sigmoid" in text
@@ -159,7 +135,6 @@ def test_a_study_compared_with_itself_is_the_same_to_the_bit(first: StudyAnalysi
     assert "an update takes 1.0x as long" in texts["times"].lower()
     assert "both on a processor" in texts["times"]
     assert same.unmatched.empty
-    assert same.specification.empty
     names = {table.name for table in match_tables(same)}
     assert names == {"studies", "matched"}
 
