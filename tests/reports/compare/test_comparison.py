@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-import reports
 from reports.compare import comparison
 from reports.compare.comparison import build_comparison
 from reports.output.page import page as page_module
@@ -130,10 +129,6 @@ def test_what_is_not_drawn_is_counted(
 def test_one_study_is_no_comparison(studies: dict[str, StudyResults], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^A comparison needs two studies or more, but got \['l"):
         build_comparison({"laptop": studies["laptop"]}, tmp_path)
-
-
-def test_the_package_offers_the_builder() -> None:
-    assert reports.build_comparison is build_comparison
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

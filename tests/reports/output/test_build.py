@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from matplotlib.pyplot import get_fignums
 
-import reports
 from reports.charts.catalogue import NAMES
 from reports.charts.timeline import TIMELINE
 from reports.output.build import build_report
@@ -74,15 +73,6 @@ def test_a_failed_write_leaves_the_old_page_and_no_rest(
         build_report(without_timing(few), tmp_path)
     assert (tmp_path / PAGE).read_bytes() == before
     assert not list(tmp_path.rglob("*.tmp"))
-
-
-def test_the_package_offers_the_builder() -> None:
-    assert reports.build_report is build_report
-
-
-def test_the_package_offers_nothing_unknown() -> None:
-    with pytest.raises(AttributeError, match=r"^module 'reports' has no attribute 'nothing'$"):
-        reports.nothing  # noqa: B018
 
 
 def test_selecting_rates_loads_no_drawing_library() -> None:

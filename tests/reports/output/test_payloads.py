@@ -57,6 +57,7 @@ def named(texts: tuple[str, ...]) -> StudyResults:
     plan = several(
         *groups,
         **SHARED,
+        name=texts[0],
         title=everything,
         specification="\n".join(texts),
         provenance={text: text for text in texts} | {"all": everything},
