@@ -12,12 +12,16 @@ from bpengine.network._arrays import Array, BoolArray, IntArray
 Score = Callable[[Array, Array], Any]
 
 
-def _accuracy(psi: Array, t: Array) -> Annotated[Array, "*lane item"]:
-    """Return 1 for each example classified right: largest output, or single one above 1/2."""
-    if psi.shape[-1] == 1:
-        return (psi[..., 0] > 0.5) == (t[..., 0] > 0.5)  # noqa: PLR2004
-    right: Array = psi.argmax(axis=-1) == t.argmax(axis=-1)
-    return right
+def _classes(values: Array) -> Annotated[IntArray, "*lane item"]:
+    """Return the class of each example: largest output, or whether a single one is above 1/2."""
+    if values.shape[-1] == 1:
+        return (values[..., 0] > 0.5).astype(np.int64)  # noqa: PLR2004
+    return values.argmax(axis=-1)
+
+
+def _accuracy(psi: Array, t: Array) -> Annotated[BoolArray, "*lane item"]:
+    """Return whether each example is classified right."""
+    return _classes(psi) == _classes(t)
 
 
 def _residuals(psi: Array, t: Array) -> Annotated[Array, "*lane item"]:
@@ -38,13 +42,6 @@ def _r2(scores: Array, targets: Array) -> Annotated[Array, "*lane"]:
     # The mean of equal numbers may differ from them in the last bit, and the total from 0.
     varies = (total > 0) & (targets != targets[..., :1, :]).any(axis=(-2, -1))
     return 1 - np.where(varies, residual / np.where(varies, total, 1), np.sign(residual))
-
-
-def _classes(values: Array) -> Annotated[IntArray, "*lane item"]:
-    """Return the class of each example: largest output, or whether a single one is above 1/2."""
-    if values.shape[-1] == 1:
-        return (values[..., 0] > 0.5).astype(np.int64)  # noqa: PLR2004
-    return values.argmax(axis=-1)
 
 
 def _named(psi: Array, _targets: Array) -> Annotated[IntArray, "*lane item"]:
@@ -103,26 +100,16 @@ def _roc_auc(rankings: Array, targets: Array) -> Annotated[Array, "*lane"]:
     wins, pairs = [], []
     for output, each in enumerate(members):
         inside = each.sum(axis=-1)
-        ranks = (_ranks(rankings[..., output, :]) * each).sum(axis=-1)
-        wins.append(ranks - inside * (inside + 1) / 2)
+        ranks = np.apply_along_axis(_ranks, -1, rankings[..., output, :])
+        wins.append((ranks * each).sum(axis=-1) - inside * (inside + 1) / 2)
         pairs.append(inside * (each.shape[-1] - inside))
     return _mean_of_known(wins, pairs)
 
 
-def _ranks(values: Array) -> Annotated[Array, "*lane item"]:
-    """Return ranks from 1 along the last axis, the mean rank for equal values."""
-    order = values.argsort(axis=-1, kind="stable")
-    ordered = np.take_along_axis(values, order, axis=-1)
-    places = np.arange(values.shape[-1])
-    rises = np.diff(ordered, axis=-1) != 0
-    begins = np.pad(rises, [(0, 0)] * (values.ndim - 1) + [(1, 0)], constant_values=True)
-    ends = np.roll(begins, -1, axis=-1)  # the first place begins, hence the last one ends
-    first = np.maximum.accumulate(np.where(begins, places, 0), axis=-1)
-    last = np.where(ends, places, places.size)[..., ::-1]
-    last = np.minimum.accumulate(last, axis=-1)[..., ::-1]
-    ranks = np.empty(values.shape)
-    np.put_along_axis(ranks, order, (first + last) / 2 + 1, axis=-1)
-    return ranks
+def _ranks(values: Array) -> Annotated[Array, "item"]:
+    """Return ranks from 1, the mean rank for equal values."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (counts.cumsum() - (counts - 1) / 2)[inverse]
 
 
 def _minus_log_loss(psi: Array, t: Array) -> Annotated[Array, "*lane item"]:
