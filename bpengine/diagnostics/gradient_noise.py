@@ -24,9 +24,9 @@ from typing import Annotated
 
 import numpy as np
 
-from bpengine.diagnostics.sharpness import hessian_vector_product
-from bpengine.network import Architecture, Array, Examples, Parameters, PerLane, Stack, stack
-from bpengine.passes import Backprop, Inputs, Weights, cache_slices, shard_slices
+from bpengine.diagnostics.sharpness import Surface
+from bpengine.network import Architecture, Array, Examples, Parameters, PerLane
+from bpengine.passes import Backprop, Inputs, shard_slices, slices_of
 
 
 @dataclass(frozen=True)
@@ -100,16 +100,14 @@ def gradient_statistics(
     for norms, which are more precise; `population`, the number from which a seed's examples are
     drawn without replacement, None for independent draws.
     """
-    passes = Backprop(architecture, loss, parameters.shape[:2], np.float64)
-    W, data = architecture.layers(parameters.astype(np.float64)), stack(examples, np.float64)
+    surface = Surface(architecture, parameters, examples, loss)
     with np.errstate(over="ignore", invalid="ignore"):
         if shards is None:
-            norms, mean = _norms_and_mean(passes, W, data)
-            small, big, size = norms.mean(axis=-1), _inner(mean, mean), 1.0
+            small, big, size = _of_examples(surface)
         else:
-            small, big, size = _of_shards(passes, W, data, shards, lambda dW: dW)
+            small, big, size = _of_shards(surface, shards, lambda dW: dW)
         return two_batch_statistics(
-            small, big, small_examples=size, big_examples=data.items, population=population
+            small, big, small_examples=size, big_examples=surface.data.items, population=population
         )
 
 
@@ -129,47 +127,38 @@ def curvature_statistics(
     `hessian_examples`; drawn independently of `examples` they leave both parts unbiased. Other
     arguments as for `gradient_statistics`; each shard costs a Hessian product.
     """
-    passes = Backprop(architecture, loss, parameters.shape[:2], np.float64)
-    W, data = architecture.layers(parameters.astype(np.float64)), stack(examples, np.float64)
-
-    def product(dW: Parameters) -> Parameters:
-        return hessian_vector_product(architecture, parameters, dW, hessian_examples, loss=loss)
-
+    surface = Surface(architecture, parameters, examples, loss)
+    curved = Surface(architecture, parameters, hessian_examples, loss)
     with np.errstate(over="ignore", invalid="ignore"):
-        small, big, size = _of_shards(passes, W, data, shards, product)
+        small, big, size = _of_shards(surface, shards, curved.curvature)
         return two_batch_statistics(
-            small, big, small_examples=size, big_examples=data.items, population=population
+            small, big, small_examples=size, big_examples=surface.data.items, population=population
         )
 
 
-def _norms_and_mean(
-    passes: Backprop, W: Weights, data: Stack
-) -> tuple[Annotated[Array, "seed setting item"], Parameters]:
+def _of_examples(surface: Surface) -> tuple[PerLane, PerLane, float]:
+    """Return `|G|^2`, the examples' mean and the whole batch's, and 1 for an example."""
     # One pass gives both: the mean gradient, and in the layers' buffers phi and delta.
-    norms = np.empty((*passes.total.shape[:2], data.items))
-    total, unit = np.zeros_like(passes.total), np.ones((*passes.total.shape[:2], 1, 1))
-    for rows in cache_slices(data.items):
-        phi, t = data.inputs[:, :, rows], data.targets[:, :, rows]
-        np.add(total, passes.gradient(W, phi, t, weight=unit), out=total)
+    passes, items = surface.passes, surface.data.items
+    norms, total = np.empty((*passes.total.shape[:2], items)), np.zeros_like(passes.total)
+    for rows, phi, t in slices_of(surface.data):
+        np.add(total, passes.gradient(surface.W, phi, t, weight=surface.one), out=total)
         norms[..., rows] = _row_norms(passes, phi)
-    return norms, total / data.items
+    mean = total / items
+    return norms.mean(axis=-1), _inner(mean, mean), 1.0
 
 
 def _of_shards(
-    passes: Backprop,
-    W: Weights,
-    data: Stack,
-    shards: int,
-    product: Callable[[Parameters], Parameters],
+    surface: Surface, shards: int, product: Callable[[Parameters], Parameters]
 ) -> tuple[PerLane, PerLane, float]:
     """Return `G' product(G)`, the shards' mean and the whole batch's, and a shard's examples."""
     # The segmented batch of the paper's section 3, used twice: each shard alone, and combined.
-    slices = shard_slices(data.items, shards)
+    data, slices = surface.data, shard_slices(surface.data.items, shards)
     small, whole, whole_product, inverse = np.zeros(()), np.zeros(()), np.zeros(()), 0.0
     for rows in slices:
         size = rows.stop - rows.start
-        weight = np.full((*passes.total.shape[:2], 1, 1), 1 / size)
-        dW = passes.gradient(W, data.inputs[:, :, rows], data.targets[:, :, rows], weight=weight)
+        phi, t = data.inputs[:, :, rows], data.targets[:, :, rows]
+        dW = surface.passes.gradient(surface.W, phi, t, weight=surface.one / size)
         of_shard = product(dW)
         small = small + _inner(dW, of_shard)
         whole, whole_product = whole + size * dW, whole_product + size * of_shard

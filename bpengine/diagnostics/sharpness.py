@@ -6,7 +6,7 @@ NaN where weights are not finite. Arguments are those of `evaluate` and what is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -23,8 +23,8 @@ from bpengine.network import (
     stack,
 )
 from bpengine.network.streams import standard_normal
-from bpengine.passes import Backprop, Inputs, Weights, cache_slices
-from bpengine.passes.backprop import Targets
+from bpengine.passes import Backprop, Inputs, Weights, slices_of
+from bpengine.passes.backprop import Layer, Targets
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def hessian_vector_product(
     Pearlmutter 1994, Fast exact multiplication by the Hessian. `vectors` are laid out as the
     parameters.
     """
-    surface = _Surface(architecture, parameters, examples, loss)
+    surface = Surface(architecture, parameters, examples, loss)
     with np.errstate(over="ignore", invalid="ignore"):
         return surface.curvature(vectors.astype(np.float64))
 
@@ -69,7 +69,7 @@ def top_eigenvalue(
     same random vector and ends when `residual <= tolerance |value|`, the error of the value being
     of the tolerance's square, or after that many products.
     """
-    surface = _Surface(architecture, parameters, examples, loss)
+    surface = Surface(architecture, parameters, examples, loss)
     start = standard_normal(0, "top eigenvalue", parameters.shape[-1])
     with np.errstate(over="ignore", invalid="ignore"):
         v = np.broadcast_to(start / _norm(start), parameters.shape)
@@ -95,7 +95,7 @@ def sharpness(
     convex function has its maximum in a corner. Both methods give a lower bound; they are not
     expected to agree in every digit.
     """
-    surface = _Surface(architecture, parameters, examples, loss)
+    surface = Surface(architecture, parameters, examples, loss)
     x = surface.parameters
     radius, z, step = epsilon * (np.abs(x) + 1), np.zeros_like(x), np.ones((*x.shape[:2], 1))
     with np.errstate(over="ignore", invalid="ignore"):
@@ -110,7 +110,7 @@ def sharpness(
         return 100 * (best - start) / (1 + start)
 
 
-class _Surface:
+class Surface:
     """The mean loss of every lane over its examples, around the lanes' parameters."""
 
     def __init__(
@@ -120,94 +120,77 @@ class _Surface:
         examples: Sequence[Examples],
         loss: str,
     ) -> None:
-        seeds, settings = parameters.shape[:2]
+        lanes = (len(parameters), parameters.shape[1])
         self.parameters = parameters.astype(np.float64)
-        self._architecture = architecture
-        self._data = stack(examples, np.float64)
-        self._passes = Backprop(architecture, loss, (seeds, settings), np.float64)
-        self._loss = LOSSES[loss]
-        self._one = np.ones((seeds, settings, 1, 1))
+        self.W = architecture.layers(self.parameters)
+        self.data = stack(examples, np.float64)
+        self.passes = Backprop(architecture, loss, lanes, np.float64)
+        self.one = np.ones((*lanes, 1, 1))
+        self._layers = architecture.layers
+        self._output = LOSSES[loss].output
 
     def loss(self, parameters: Parameters) -> PerLane:
-        W = self._architecture.layers(parameters)
-        losses = [self._passes.loss(W, phi, t)[0] for phi, t in self._slices()]
+        """Return the mean loss at other parameters."""
+        W = self._layers(parameters)
+        losses = [self.passes.loss(W, phi, t)[0] for _, phi, t in slices_of(self.data)]
         return np.concatenate(losses, axis=-1).mean(axis=-1)
 
     def gradient(self, parameters: Parameters) -> Parameters:
-        W, data = self._architecture.layers(parameters), self._data
-        weight = self._one / data.items
-        return self._passes.gradient(W, data.inputs, data.targets, weight=weight)
+        """Return the gradient at other parameters."""
+        W, data = self._layers(parameters), self.data
+        return self.passes.gradient(W, data.inputs, data.targets, weight=self.one / data.items)
 
     def curvature(self, vectors: Parameters) -> Parameters:
-        W, V = (self._architecture.layers(each) for each in (self.parameters, vectors))
-        total = np.zeros_like(self.parameters)
-        for phi, t in self._slices():
-            products = self._products(W, V, self._linearise(W, phi, t), t)
-            for layer, product in zip(self._architecture.layers(total), products, strict=True):
+        """Return `H v` of each lane."""
+        V, total = self._layers(vectors), np.zeros_like(self.parameters)
+        for _, phi, t in slices_of(self.data):
+            for layer, product in zip(self._layers(total), self._products(V, phi, t), strict=True):
                 np.add(layer, product, out=layer)
-        return total / self._data.items
+        return total / self.data.items
 
-    def _slices(self) -> Iterator[tuple[Inputs, Targets]]:
-        for rows in cache_slices(self._data.items):
-            yield self._data.inputs[:, :, rows], self._data.targets[:, :, rows]
-
-    def _products(self, W: Weights, V: Weights, layers: list[_Linear], t: Targets) -> list[Array]:
+    def _products(self, V: Weights, phi: Inputs, t: Targets) -> list[Array]:
         # R{.} is the derivative in the direction V (Pearlmutter 1994): applied to the equations of
         # the forward pass, then to those of the backward pass.
-        R_net, R_psi = [layers[0].phi @ V[0]], []
-        for layer_number in range(1, len(W)):
-            R_psi.append(layers[layer_number - 1].slope * R_net[-1])
-            R_net.append(
-                layers[layer_number].phi @ V[layer_number] + R_psi[-1] @ W[layer_number][..., 1:, :]
-            )
-        R_delta = self._output_delta(layers[-1], R_net[-1], t)
+        layers = self.passes.deltas(self.W, phi, t, self.one)
+        slopes, bends = zip(*map(_slope_and_bend, layers), strict=True)
+        fed = [phi, *(layer.psi for layer in layers)]
+        upper_W = [W[..., 1:, :] for W in self.W]
+        R_net, R_psi = [phi @ V[0]], []
+        for above in range(1, len(V)):
+            R_psi.append(slopes[above - 1] * R_net[-1])
+            R_net.append(fed[above] @ V[above] + R_psi[-1] @ upper_W[above])
+        R_delta = self._output_delta(fed[-1] - t, fed[-1], slopes[-1], bends[-1], R_net[-1])
         products: list[Array] = []
-        for layer_number in range(len(W) - 1, 0, -1):
-            layer, below = layers[layer_number], layers[layer_number - 1]
-            fed_W = W[layer_number][..., 1:, :]
-            product = layer.phi.mT @ R_delta
-            product[..., 1:, :] += R_psi[layer_number - 1].mT @ layer.delta
+        for above in range(len(V) - 1, 0, -1):
+            delta, below = layers[above].fed_delta, above - 1
+            product = fed[above].mT @ R_delta
+            product[..., 1:, :] += R_psi[below].mT @ delta
             products.insert(0, product)
-            E_psi = layer.delta @ fed_W.mT
-            R_E_psi = R_delta @ fed_W.mT + layer.delta @ V[layer_number][..., 1:, :].mT
-            R_delta = R_E_psi * below.slope + E_psi * below.bend * R_net[layer_number - 1]
-        return [layers[0].phi.mT @ R_delta, *products]
+            E_psi = delta @ upper_W[above].mT
+            R_E_psi = R_delta @ upper_W[above].mT + delta @ V[above][..., 1:, :].mT
+            R_delta = R_E_psi * slopes[below] + E_psi * bends[below] * R_net[below]
+        return [phi.mT @ R_delta, *products]
 
-    def _linearise(self, W: Weights, phi: Inputs, t: Targets) -> list[_Linear]:
-        linear = []
-        for layer in self._passes.deltas(W, phi, t, self._one):
-            # Without the bias unit's column.
-            fed = layer.fed_delta.shape[-1]
-            slope: Array = np.zeros(())
-            bend = slope
-            if layer.activation.bend is not None:
-                slope = layer.differentiate(at_once)[..., -fed:]
-                bend = layer.activation.bend(layer.net[..., -fed:], layer.psi[..., -fed:], slope)
-            linear.append(_Linear(phi, layer.psi, layer.fed_delta, slope, bend))
-            phi = layer.psi
-        return linear
-
-    def _output_delta(self, last: _Linear, R_net: Array, t: Targets) -> Array:
+    def _output_delta(
+        self, error: Array, psi: Array, slope: Array, bend: Array, R_net: Array
+    ) -> Array:
         # Every loss has the gradient psi - t, in psi or for its own output in net: R{psi - t} is
         # R{psi}. Softmax is the one output without a slope.
-        if self._loss.output == "softmax":
-            R_net = R_net - np.add.reduce(last.psi * R_net, axis=-1, keepdims=True)
-            return last.psi * R_net
-        R_psi = last.slope * R_net
-        if self._loss.output is not None:
-            return R_psi
-        return R_psi * last.slope + (last.psi - t) * last.bend * R_net
+        if self._output == "softmax":
+            return psi * (R_net - np.add.reduce(psi * R_net, axis=-1, keepdims=True))
+        R_psi = slope * R_net
+        return R_psi if self._output else R_psi * slope + error * bend * R_net
 
 
-@dataclass(frozen=True)
-class _Linear:
-    """A layer at its input: what it was fed, what came out, delta, f' and f'' of each unit."""
-
-    phi: Annotated[Array, "seed setting batch fan_in"]
-    psi: Annotated[Array, "seed setting batch fan_out"]
-    delta: Annotated[Array, "seed setting batch fan_out"]
-    slope: Annotated[Array, "seed setting batch fan_out"]
-    bend: Annotated[Array, "seed setting batch fan_out"]
+def _slope_and_bend(layer: Layer) -> tuple[Array, Array]:
+    """Return f' and f'' of each unit, without the bias unit's column; 0 for softmax."""
+    if layer.activation.bend is None:
+        return np.zeros(()), np.zeros(())
+    net, psi, slope = (
+        each[..., -layer.fed_delta.shape[-1] :]
+        for each in (layer.net, layer.psi, layer.differentiate(at_once))
+    )
+    return slope, layer.activation.bend(net, psi, slope)
 
 
 def _lanczos(

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from bpengine.passes.backprop import ROWS, Backprop, Inputs, Weights, cache_slices, shard_slices
+from bpengine.passes.backprop import (
+    ROWS,
+    Backprop,
+    Inputs,
+    Weights,
+    cache_slices,
+    shard_slices,
+    slices_of,
+)
 
-__all__ = ["ROWS", "Backprop", "Inputs", "Weights", "cache_slices", "shard_slices"]
+__all__ = ["ROWS", "Backprop", "Inputs", "Weights", "cache_slices", "shard_slices", "slices_of"]
 
 
 def __dir__() -> list[str]:

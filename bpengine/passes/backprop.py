@@ -7,7 +7,7 @@ don't depend on how many lanes there are.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from bpengine.network import (
     Array,
     Call,
     Parameters,
+    Stack,
     at_once,
     check_name,
 )
@@ -238,6 +239,12 @@ def cache_slices(rows: int, shards: int = 1) -> list[slice[int, int, None]]:
         for shard in shard_slices(rows, shards)
         for start in range(shard.start, shard.stop, ROWS)
     ]
+
+
+def slices_of(data: Stack) -> Iterator[tuple[slice[int, int, None], Inputs, Targets]]:
+    """Yield the rows of each slice of a set, with its inputs and targets."""
+    for rows in cache_slices(data.items):
+        yield rows, data.inputs[:, :, rows], data.targets[:, :, rows]
 
 
 def check_loss(architecture: Architecture, loss: str) -> None:

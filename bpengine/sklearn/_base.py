@@ -28,7 +28,7 @@ from bpengine.network import (
     stack,
 )
 from bpengine.optim import OPTIMIZERS
-from bpengine.passes import Backprop, Weights, cache_slices
+from bpengine.passes import Backprop, Weights, cache_slices, slices_of
 from bpengine.sklearn._archive import read, write
 from bpengine.training import Budget, Lockstep, Recipe
 from bpengine.training.minibatches import Segment
@@ -300,8 +300,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
     def _finite_loss(self, networks: Lockstep, data: Stack, epoch: int) -> float:
         total = 0.0
         with np.errstate(over="ignore", invalid="ignore"):
-            for rows in cache_slices(data.items):
-                phi, t = data.inputs[:, :, rows], data.targets[:, :, rows]
+            for _, phi, t in slices_of(data):
                 total += float(networks.passes.loss(networks.W, phi, t)[0].sum())
         loss = total / data.items
         if not networks.active.all() or not math.isfinite(loss):

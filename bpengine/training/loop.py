@@ -28,7 +28,7 @@ from bpengine.network import (
     permutation,
     stack,
 )
-from bpengine.passes import Backprop, Weights, cache_slices
+from bpengine.passes import Backprop, Weights, slices_of
 from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import Segment, segments
 from bpengine.training.recipe import Recipe
@@ -374,9 +374,8 @@ def _evaluate(passes: Backprop, W: Weights, data: Stack, metric: str) -> tuple[P
     score, summary = METRICS[metric]
     losses = np.empty((*W[0].shape[:2], data.items))
     scores = np.empty(0)
-    for rows in cache_slices(data.items):
-        t = data.targets[:, :, rows]
-        losses[..., rows], psi = passes.loss(W, data.inputs[:, :, rows], t)
+    for rows, phi, t in slices_of(data):
+        losses[..., rows], psi = passes.loss(W, phi, t)
         part = score(psi, t)
         scores = scores if scores.size else np.empty((*part.shape[:-1], data.items))
         scores[..., rows] = part
