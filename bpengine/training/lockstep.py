@@ -94,8 +94,15 @@ class Lockstep:
         ]
         self._finite = np.empty(self.parameters.shape, np.bool_)
         self._blocks: dict[tuple[int, int, int], Block] = {}
-        slots = [slot for stepper in self._steppers for slot in stepper.slots]
-        self._evolving = [(array, np.empty_like(array)) for array in (self.parameters, *slots)]
+        self._evolving = {
+            "parameters": self.parameters,
+            "diverged_at_update": self.diverged_at_update,
+            "stopped_at_update": self.stopped_at_update,
+        }
+        for worker, stepper in enumerate(self._steppers):
+            for slot, array in enumerate(stepper.slots):
+                self._evolving[f"slot_{worker}_{slot}"] = array
+        self._before = {name: np.empty_like(array) for name, array in self._evolving.items()}
         self._inputs, self._targets = (
             data.reshape(-1, data.shape[-1]) for data in (self.train.inputs, self.train.targets)
         )
@@ -127,42 +134,28 @@ class Lockstep:
         """Make the segment's updates and date every lane that diverges in them."""
         self._enter(segment.epoch)
         first = self.updates
-        for array, before in self._evolving:
-            np.copyto(before, array)
+        _copy(self._evolving, self._before)
         # What is not finite is looked for below. The size of NumPy's buffers is this context's.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             np.setbufsize(BUFFER)
             self._make_updates(segment, dating=False)
             if np.isfinite(self.parameters, out=self._finite).all():
                 return
-            for array, before in self._evolving:
-                np.copyto(array, before)
+            _copy(self._before, self._evolving)
             for stepper in self._steppers:
                 stepper.update = first
             self._make_updates(segment, dating=True)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return a copy of all that changes in training, by name."""
-        state = {
-            "parameters": self.parameters.copy(),
-            "updates": np.array(self.updates),
-            "diverged_at_update": self.diverged_at_update.copy(),
-            "stopped_at_update": self.stopped_at_update.copy(),
-        }
-        for worker, stepper in enumerate(self._steppers):
-            for slot, array in enumerate(stepper.slots):
-                state[f"slot_{worker}_{slot}"] = array.copy()
-        return state
+        copies = {name: array.copy() for name, array in self._evolving.items()}
+        return {**copies, "updates": np.array(self.updates)}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from a `state`, to the same bits as if training had never been cut."""
-        np.copyto(self.parameters, state["parameters"])
-        np.copyto(self.diverged_at_update, state["diverged_at_update"])
-        np.copyto(self.stopped_at_update, state["stopped_at_update"])
-        for worker, stepper in enumerate(self._steppers):
+        _copy(state, self._evolving)
+        for stepper in self._steppers:
             stepper.update = int(state["updates"])
-            for slot, array in enumerate(stepper.slots):
-                np.copyto(array, state[f"slot_{worker}_{slot}"])
         self._halt(~self.active)
 
     def _halt(self, lanes: BoolArray) -> None:
@@ -277,5 +270,10 @@ class Lockstep:
         return sum(updates_per_epoch(visited, size) for _, size, visited in epochs)
 
     def _freeze(self, diverged: BoolArray, updates: IntArray | int) -> None:
-        self.diverged_at_update = np.where(diverged, updates, self.diverged_at_update)
+        np.copyto(self.diverged_at_update, updates, where=diverged)
         self._halt(diverged)
+
+
+def _copy(source: Mapping[str, np.ndarray], target: Mapping[str, np.ndarray]) -> None:
+    for name, array in target.items():
+        np.copyto(array, source[name])
