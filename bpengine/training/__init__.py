@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from bpengine.training.lockstep import NUMERICS_VERSION, Lockstep
-from bpengine.training.loop import Curves, Trainer, Training, evaluate, train
-from bpengine.training.minibatches import Budget, evaluation_points
+from bpengine.training.lockstep import Lockstep
+from bpengine.training.minibatches import Budget
 from bpengine.training.recipe import Recipe
 
-__all__ = [
-    "NUMERICS_VERSION",
-    "Budget",
-    "Curves",
-    "Lockstep",
-    "Recipe",
-    "Trainer",
-    "Training",
-    "evaluate",
-    "evaluation_points",
-    "train",
-]
+__all__ = ["Budget", "Lockstep", "Recipe"]
 
 
 def __dir__() -> list[str]:
