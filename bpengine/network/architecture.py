@@ -95,15 +95,10 @@ def layer_views(
     return views
 
 
-@dataclass(frozen=True)
-class Initialiser:
-    """A distribution of initial weights."""
+Deviation = Callable[[int, int], float]
+"""From a layer's inputs, without bias, and outputs to the standard deviation of its weights."""
 
-    deviation: Callable[[int, int], float]  # (inputs without bias, outputs): standard deviation
-    normal: bool  # otherwise uniform
-
-
-_DEVIATIONS: Mapping[str, Callable[[int, int], float]] = {
+_DEVIATIONS: Mapping[str, Deviation] = {
     "glorot_": lambda inputs, outputs: math.sqrt(2 / (inputs + outputs)),
     "he_": lambda inputs, _outputs: math.sqrt(2 / inputs),
     "lecun_": lambda inputs, _outputs: math.sqrt(1 / inputs),
@@ -111,9 +106,9 @@ _DEVIATIONS: Mapping[str, Callable[[int, int], float]] = {
 }
 
 INITIALISERS = {
-    f"{family}{distribution}": Initialiser(deviation, normal)
+    f"{family}{distribution}": (deviation, draw)
     for family, deviation in _DEVIATIONS.items()
-    for distribution, normal in (("uniform", False), ("normal", True))
+    for distribution, draw in (("uniform", standard_uniform), ("normal", standard_normal))
 }
 """Every initialiser by name. Biases start at zero.
 
@@ -135,17 +130,14 @@ def initial_parameters(
     """Return random weights and zero biases for one network."""
     # The draw is made in float64, so that both precisions hold the same network; `scale` multiplies
     # the initialiser's standard deviation.
-    kind = INITIALISERS[initialiser]
+    deviation_of, draw = INITIALISERS[initialiser]
     parameters = np.zeros(architecture.parameter_count)
-    draw = (standard_normal if kind.normal else standard_uniform)(
-        seed, "initial weights", parameters.size
-    )
-    start = 0
+    drawn, start = draw(seed, "initial weights", parameters.size), 0
     for W in architecture.layers(parameters):
         fan_in, outputs = W.shape
         stop = start + (fan_in - 1) * outputs
-        deviation = scale * kind.deviation(fan_in - 1, outputs)
-        W[1:] = deviation * draw[start:stop].reshape(fan_in - 1, outputs)
+        deviation = scale * deviation_of(fan_in - 1, outputs)
+        W[1:] = deviation * drawn[start:stop].reshape(fan_in - 1, outputs)
         start = stop
     return parameters.astype(dtype)
 
