@@ -1,18 +1,17 @@
-"""What the estimators for scikit-learn share: training, going on with it, saving."""
+"""What the estimators for scikit-learn share: training, and going on with it."""
 
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -29,14 +28,11 @@ from bpengine.network import (
 )
 from bpengine.optim import OPTIMIZERS
 from bpengine.passes import Backprop, Weights, cache_slices, slices_of
-from bpengine.sklearn._archive import read, write
 from bpengine.training import Budget, Lockstep, Recipe
 from bpengine.training.minibatches import Segment
 
 AUTO_BATCH_SIZE = 32
 """Examples of a batch that `batch_size="auto"` asks for, where there are as many."""
-
-_LABELS = ("classes_", "feature_names_in_")
 
 State = Mapping[str, np.ndarray]
 """Arrays by name."""
@@ -142,84 +138,6 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
             ValueError: A parameter or the data are not allowed, or training diverged.
         """
         return self._learn(X, y, anew=True)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted estimator into an `.npz` file, without pickle.
-
-        The file holds parameters, fitted attributes and the optimizer's state: predictions and
-        further training are the same after loading.
-
-        Args:
-            path: The file, replaced if it exists. No suffix is added.
-
-        Raises:
-            NotFittedError: There is nothing to save.
-            TypeError: `random_state` is a generator.
-            ValueError: A parameter was set to what is not allowed.
-        """
-        check_is_fitted(self)
-        self._check_parameters()
-        labels = {name: getattr(self, name) for name in _LABELS if hasattr(self, name)}
-        objects = [name for name, array in labels.items() if array.dtype == object]
-        header = {
-            "estimator": type(self).__name__,
-            "parameters": self.get_params(),
-            "model": asdict(self._model),
-            "objects": objects,
-            "curves": [self.loss_curve_, self.validation_loss_curve_],
-        }
-        arrays = {
-            **{name: np.asarray(labels[name], str if name in objects else None) for name in labels},
-            **{f"state.{name}": array for name, array in self._state.items()},
-        }
-        write(path, header, arrays)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Return the fitted estimator that `save` wrote.
-
-        Args:
-            path: The file.
-
-        Raises:
-            ValueError: The file is not one of `save`'s, is damaged, is newer than this version of
-                the package or holds another estimator.
-        """
-        header, arrays = read(path, cls.__name__)
-        try:
-            return cls._restored(header, arrays)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"{os.fspath(path)} is damaged: no {cls.__name__} can be made of it ({error!r})."
-            ) from error
-
-    @classmethod
-    def _restored(cls, header: Mapping[str, Any], arrays: State) -> Self:
-        parameters, model = header["parameters"], header["model"]
-        hidden, widths = parameters["hidden_layer_sizes"], model["architecture"]["widths"]
-        architecture = Architecture(**{**model["architecture"], "widths": tuple(widths)})
-        architecture.layers(arrays["state.parameters"])  # before anything as large is made
-        estimator = cls(**{**parameters, "hidden_layer_sizes": tuple(hidden)})
-        estimator._check_parameters()
-        estimator.n_features_in_ = widths[0]
-        labels = {
-            name: np.asarray(arrays[name], object if name in header["objects"] else None)
-            for name in arrays.keys() & set(_LABELS)
-        }
-        estimator.__dict__.update(labels)
-        state = {name.removeprefix("state."): arrays[name] for name in arrays.keys() - labels}
-        estimator._keep(_Model(**{**model, "architecture": architecture}), state, *header["curves"])
-        blank = Examples(np.zeros((1, widths[0])), np.zeros((1, widths[-1])))
-        fresh = estimator._networks(estimator._model, blank).state()
-        expected = {name: array.shape for name, array in fresh.items()}
-        if is_classifier(estimator):
-            expected["classes_"] = (widths[-1],)
-        if "feature_names_in_" in labels:
-            expected["feature_names_in_"] = (widths[0],)
-        shapes = {name: array.shape for name, array in {**state, **labels}.items()}
-        if wrong := sorted({name for name, _ in shapes.items() ^ expected.items()}):
-            raise ValueError(f"arrays are missing or of the wrong shape: {', '.join(wrong)}")
-        return estimator
 
     def _require(self, holds: bool, parameter: str, text: str) -> None:
         if not holds:
