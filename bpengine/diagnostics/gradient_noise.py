@@ -101,13 +101,14 @@ def gradient_statistics(
     drawn without replacement, None for independent draws.
     """
     surface = Surface(architecture, parameters, examples, loss)
+    count = surface.data.examples
     with np.errstate(over="ignore", invalid="ignore"):
         if shards is None:
             small, big, size = _of_examples(surface)
         else:
             small, big, size = _of_shards(surface, shards, lambda dW: dW)
         return two_batch_statistics(
-            small, big, small_examples=size, big_examples=surface.data.items, population=population
+            small, big, small_examples=size, big_examples=count, population=population
         )
 
 
@@ -128,23 +129,24 @@ def curvature_statistics(
     arguments as for `gradient_statistics`; each shard costs a Hessian product.
     """
     surface = Surface(architecture, parameters, examples, loss)
+    count = surface.data.examples
     curved = Surface(architecture, parameters, hessian_examples, loss)
     with np.errstate(over="ignore", invalid="ignore"):
         small, big, size = _of_shards(surface, shards, curved.curvature)
         return two_batch_statistics(
-            small, big, small_examples=size, big_examples=surface.data.items, population=population
+            small, big, small_examples=size, big_examples=count, population=population
         )
 
 
 def _of_examples(surface: Surface) -> tuple[PerLane, PerLane, float]:
     """Return `|G|^2`, the examples' mean and the whole batch's, and 1 for an example."""
     # One pass gives both: the mean gradient, and in the layers' buffers phi and delta.
-    passes, items = surface.passes, surface.data.items
-    norms, total = np.empty((*passes.total.shape[:2], items)), np.zeros_like(passes.total)
+    passes, examples = surface.passes, surface.data.examples
+    norms, total = np.empty((*passes.total.shape[:2], examples)), np.zeros_like(passes.total)
     for rows, phi, t in slices_of(surface.data):
         np.add(total, passes.gradient(surface.W, phi, t, weight=surface.one), out=total)
         norms[..., rows] = _row_norms(passes, phi)
-    mean = total / items
+    mean = total / examples
     return norms.mean(axis=-1), _inner(mean, mean), 1.0
 
 
@@ -153,7 +155,7 @@ def _of_shards(
 ) -> tuple[PerLane, PerLane, float]:
     """Return `G' product(G)`, the shards' mean and the whole batch's, and a shard's examples."""
     # The segmented batch of the paper's section 3, used twice: each shard alone, and combined.
-    data, slices = surface.data, shard_slices(surface.data.items, shards)
+    data, slices = surface.data, shard_slices(surface.data.examples, shards)
     small, whole, whole_product, inverse = np.zeros(()), np.zeros(()), np.zeros(()), 0.0
     for rows in slices:
         size = rows.stop - rows.start
@@ -163,7 +165,7 @@ def _of_shards(
         small = small + _inner(dW, of_shard)
         whole, whole_product = whole + size * dW, whole_product + size * of_shard
         inverse += 1 / size
-    big = _inner(whole / data.items, whole_product / data.items)
+    big = _inner(whole / data.examples, whole_product / data.examples)
     return small / len(slices), big, len(slices) / inverse
 
 

@@ -138,7 +138,7 @@ class Surface:
     def gradient(self, parameters: Parameters) -> Parameters:
         """Return the gradient at other parameters."""
         W, data = self._layers(parameters), self.data
-        return self.passes.gradient(W, data.inputs, data.targets, weight=self.one / data.items)
+        return self.passes.gradient(W, data.inputs, data.targets, weight=self.one / data.examples)
 
     def curvature(self, vectors: Parameters) -> Parameters:
         """Return `H v` of each lane."""
@@ -146,7 +146,7 @@ class Surface:
         for _, phi, t in slices_of(self.data):
             for layer, product in zip(self._layers(total), self._products(V, phi, t), strict=True):
                 np.add(layer, product, out=layer)
-        return total / self.data.items
+        return total / self.data.examples
 
     def _products(self, V: Weights, phi: Inputs, t: Targets) -> list[Array]:
         # R{.} is the derivative in the direction V (Pearlmutter 1994): applied to the equations of

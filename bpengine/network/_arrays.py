@@ -9,7 +9,7 @@ Shapes are annotations, `Annotated[Array, "seed setting batch fan_in"]`, from th
     fan_in    inputs of a layer, the bias unit first
     fan_out   outputs of a layer, without a bias unit
     parameter all weights of a network, layer after layer
-    `item`    examples of a training, validation or test set
+    example   examples of a training, validation or test set
     point     evaluation points along training
 """
 

@@ -88,8 +88,8 @@ LOSSES = {
 """Every loss by name."""
 
 REDUCTIONS: dict[str, Callable[[int], float]] = {
-    "sum": lambda _items: 1.0,
-    "mean": lambda items: 1.0 / items,
+    "sum": lambda _examples: 1.0,
+    "mean": lambda examples: 1.0 / examples,
 }
 """Factor by which a batch of that many examples weighs each example's loss in its error `E`.
 

@@ -12,19 +12,19 @@ from bpengine.network._arrays import Array, BoolArray, IntArray
 Score = Callable[[Array, Array], Any]
 
 
-def _classes(values: Array) -> Annotated[IntArray, "*lane item"]:
+def _classes(values: Array) -> Annotated[IntArray, "*lane example"]:
     """Return the class of each example: largest output, or whether a single one is above 1/2."""
     if values.shape[-1] == 1:
         return (values[..., 0] > 0.5).astype(np.int64)  # noqa: PLR2004
     return values.argmax(axis=-1)
 
 
-def _accuracy(psi: Array, t: Array) -> Annotated[BoolArray, "*lane item"]:
+def _accuracy(psi: Array, t: Array) -> Annotated[BoolArray, "*lane example"]:
     """Return whether each example is classified right."""
     return _classes(psi) == _classes(t)
 
 
-def _residuals(psi: Array, t: Array) -> Annotated[Array, "*lane item"]:
+def _residuals(psi: Array, t: Array) -> Annotated[Array, "*lane example"]:
     """Return each example's squared error, summed over the outputs."""
     return np.add.reduce(np.square(psi - t), axis=-1)
 
@@ -44,11 +44,11 @@ def _r2(scores: Array, targets: Array) -> Annotated[Array, "*lane"]:
     return 1 - np.where(varies, residual / np.where(varies, total, 1), np.sign(residual))
 
 
-def _named(psi: Array, _targets: Array) -> Annotated[IntArray, "*lane item"]:
+def _named(psi: Array, _targets: Array) -> Annotated[IntArray, "*lane example"]:
     return _classes(psi)
 
 
-def _each_class(targets: Array) -> Iterator[Annotated[BoolArray, "*lane item"]]:
+def _each_class(targets: Array) -> Iterator[Annotated[BoolArray, "*lane example"]]:
     """Yield for each class which examples are of it."""
     wanted = _classes(targets)
     return (wanted == label for label in range(max(targets.shape[-1], 2)))
@@ -83,7 +83,7 @@ def _f1_macro(named: Array, targets: Array) -> Annotated[Array, "*lane"]:
     return _mean_of_known(twice, [each.sum(axis=-1) + answer.sum(axis=-1) for each, answer in both])
 
 
-def _rankings(psi: Array, _targets: Array) -> Annotated[Array, "*lane fan_out item"]:
+def _rankings(psi: Array, _targets: Array) -> Annotated[Array, "*lane fan_out example"]:
     """Return what ranks the examples: each output or, of two, that of the second class."""
     ranked = psi[..., 1:] if psi.shape[-1] == 2 else psi  # noqa: PLR2004
     return ranked.swapaxes(-1, -2)
@@ -106,13 +106,13 @@ def _roc_auc(rankings: Array, targets: Array) -> Annotated[Array, "*lane"]:
     return _mean_of_known(wins, pairs)
 
 
-def _ranks(values: Array) -> Annotated[Array, "item"]:
+def _ranks(values: Array) -> Annotated[Array, "example"]:
     """Return ranks from 1, the mean rank for equal values."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (counts.cumsum() - (counts - 1) / 2)[inverse]
 
 
-def _minus_log_loss(psi: Array, t: Array) -> Annotated[Array, "*lane item"]:
+def _minus_log_loss(psi: Array, t: Array) -> Annotated[Array, "*lane example"]:
     """Return the logarithm of the share that the right class has of each example's outputs."""
     least = np.finfo(psi.dtype).eps
     outputs = np.clip(psi.astype(np.float64), least, 1 - least)
@@ -122,7 +122,7 @@ def _minus_log_loss(psi: Array, t: Array) -> Annotated[Array, "*lane item"]:
     return np.asarray(np.log(right / np.add.reduce(outputs, axis=-1)))
 
 
-def _minus_absolute_errors(psi: Array, t: Array) -> Annotated[Array, "*lane item"]:
+def _minus_absolute_errors(psi: Array, t: Array) -> Annotated[Array, "*lane example"]:
     """Return each example's negative absolute error, the mean over the outputs."""
     return -np.abs(psi - t, dtype=np.float64).mean(axis=-1)
 

@@ -24,8 +24,8 @@ class Examples:
         ValueError: The two differ in length, are empty, not two-dimensional or not finite.
     """
 
-    inputs: Annotated[Array, "item fan_in"]
-    targets: Annotated[Array, "item fan_out"]
+    inputs: Annotated[Array, "example fan_in"]
+    targets: Annotated[Array, "example fan_out"]
 
     def __post_init__(self) -> None:
         shapes = self.inputs.shape, self.targets.shape
@@ -58,19 +58,19 @@ class Split:
 class Stack:
     """Examples of all seeds as arrays; the inputs stand behind the bias unit's 1."""
 
-    inputs: Annotated[Array, "seed 1 item fan_in"]
-    targets: Annotated[Array, "seed 1 item fan_out"]
+    inputs: Annotated[Array, "seed 1 example fan_in"]
+    targets: Annotated[Array, "seed 1 example fan_out"]
 
     @property
-    def items(self) -> int:
+    def examples(self) -> int:
         """Examples of each seed."""
         return self.inputs.shape[2]
 
 
 def stack(examples: Sequence[Examples], dtype: npt.DTypeLike) -> Stack:
     """Return the examples of all seeds, one set each, all of the same shapes."""
-    items, features = examples[0].inputs.shape
-    inputs = np.ones((len(examples), 1, items, features + 1), dtype)
+    count, features = examples[0].inputs.shape
+    inputs = np.ones((len(examples), 1, count, features + 1), dtype)
     targets = np.empty((len(examples), 1, *examples[0].targets.shape), dtype)
     # What float32 can't hold becomes infinite, and who trains on it diverges.
     with np.errstate(over="ignore"):

@@ -22,17 +22,17 @@ def _raw(seed: int, purpose: str, count: int, part: int = 0) -> npt.NDArray[np.u
     return np.random.PCG64(np.random.SeedSequence(entropy)).random_raw(count)
 
 
-def uniform(seed: int, purpose: str, count: int) -> Annotated[Array, "item"]:
+def uniform(seed: int, purpose: str, count: int) -> Annotated[Array, "example"]:
     """Return independent numbers, uniform in [0, 1), as float64."""
     return (_raw(seed, purpose, count) >> np.uint64(64 - _DOUBLE_BITS)) * 2.0**-_DOUBLE_BITS
 
 
-def standard_uniform(seed: int, purpose: str, count: int) -> Annotated[Array, "item"]:
+def standard_uniform(seed: int, purpose: str, count: int) -> Annotated[Array, "example"]:
     """Return uniform numbers of mean 0 and standard deviation 1, as float64."""
     return math.sqrt(3) * (2 * uniform(seed, purpose, count) - 1)
 
 
-def standard_normal(seed: int, purpose: str, count: int) -> Annotated[Array, "item"]:
+def standard_normal(seed: int, purpose: str, count: int) -> Annotated[Array, "example"]:
     """Return normal numbers of mean 0 and deviation 1, as float64 (Box and Muller 1958)."""
     first, second = uniform(seed, purpose, 2 * count).reshape(2, count)
     return np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * math.pi * second)
@@ -40,6 +40,6 @@ def standard_normal(seed: int, purpose: str, count: int) -> Annotated[Array, "it
 
 def permutation(
     seed: int, purpose: str, count: int, *, part: int = 0
-) -> Annotated[IntArray, "item"]:
+) -> Annotated[IntArray, "example"]:
     """Return the numbers from 0 to `count - 1` in random order; each `part` has its own stream."""
     return np.argsort(_raw(seed, purpose, count, part), kind="stable")

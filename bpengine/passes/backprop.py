@@ -243,7 +243,7 @@ def cache_slices(rows: int, shards: int = 1) -> list[slice[int, int, None]]:
 
 def slices_of(data: Stack) -> Iterator[tuple[slice[int, int, None], Inputs, Targets]]:
     """Yield the rows of each slice of a set, with its inputs and targets."""
-    for rows in cache_slices(data.items):
+    for rows in cache_slices(data.examples):
         yield rows, data.inputs[:, :, rows], data.targets[:, :, rows]
 
 

@@ -158,10 +158,10 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
         before, begins = vars(self).copy(), anew or not self.__sklearn_is_fitted__()
         try:
             data, labels = self._encode(X, y, reset=begins, **options)
-            items = data.inputs.shape[0]
-            if not anew and self._batch_size(items) > items:
+            examples = data.inputs.shape[0]
+            if not anew and self._batch_size(examples) > examples:
                 warnings.warn(
-                    f"partial_fit trains on one batch of {items} examples, smaller than the "
+                    f"partial_fit trains on one batch of {examples} examples, smaller than the "
                     f"'batch_size' of {self.batch_size!r}, as it was given no more.",
                     stacklevel=3,
                 )
@@ -181,9 +181,9 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
         model = self._model_for(data, seed)
         train, held_out = self._split(data, seed) if patience is not None else (data, None)
         if whole:
-            items = train.inputs.shape[0]
-            text = f"at most the {items} examples to train on, or 'auto' for a fitting one"
-            self._require(self._batch_size(items) <= items, "batch_size", text)
+            examples = train.inputs.shape[0]
+            text = f"at most the {examples} examples to train on, or 'auto' for a fitting one"
+            self._require(self._batch_size(examples) <= examples, "batch_size", text)
         networks, losses, validation_losses = self._networks(model, train), list[float](), []
         best = None
         for epoch in range(epochs):
@@ -210,7 +210,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
 
     def _train_epoch(self, networks: Lockstep, epoch: int) -> float:
         segment = Segment(
-            epoch, 0, networks.train.items, networks.recipe.batch_size, evaluate=False
+            epoch, 0, networks.train.examples, networks.recipe.batch_size, evaluate=False
         )
         networks.run(segment)
         return self._finite_loss(networks, networks.train, epoch)
@@ -220,7 +220,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
         with np.errstate(over="ignore", invalid="ignore"):
             for _, phi, t in slices_of(data):
                 total += float(networks.passes.loss(networks.W, phi, t)[0].sum())
-        loss = total / data.items
+        loss = total / data.examples
         if not networks.active.all() or not math.isfinite(loss):
             raise ValueError(
                 f"Training diverged in epoch {epoch + 1}: weights or loss are not finite any more. "
@@ -235,13 +235,13 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
         return _Model(architecture, self.loss, self.optimizer, seed)
 
     def _networks(self, model: _Model, train: Examples) -> Lockstep:
-        items = train.inputs.shape[0]
+        examples = train.inputs.shape[0]
         return Lockstep(
             model.architecture,
             [Split(train, train, model.seed)],
             [{"learning_rate": float(self.learning_rate), "l2": float(self.l2)}],
             Recipe(
-                batch_size=min(self._batch_size(items), items),
+                batch_size=min(self._batch_size(examples), examples),
                 budget=Budget(epochs=1),
                 loss=model.loss,
                 optimizer=model.optimizer,
@@ -249,25 +249,25 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
             ),
         )
 
-    def _strata(self, data: Examples) -> Annotated[IntArray, "item"]:
+    def _strata(self, data: Examples) -> Annotated[IntArray, "example"]:
         return np.zeros(data.inputs.shape[0], np.int64)
 
-    def _batch_size(self, items: int) -> int:
-        return min(AUTO_BATCH_SIZE, items) if self.batch_size == "auto" else int(self.batch_size)
+    def _batch_size(self, examples: int) -> int:
+        return min(AUTO_BATCH_SIZE, examples) if self.batch_size == "auto" else int(self.batch_size)
 
     def _split(self, data: Examples, seed: int) -> tuple[Examples, Stack]:
         strata = self._strata(data)
-        items, sizes = len(strata), np.bincount(strata)
-        count = math.ceil(self.validation_fraction * items)
+        examples, sizes = len(strata), np.bincount(strata)
+        count = math.ceil(self.validation_fraction * examples)
         least = "some" if len(sizes) == 1 else f"one of each of the {len(sizes)} classes"
-        text = f"small enough, rounded up, to leave {least} of n_samples = {items} to train on"
-        self._require(count <= items - len(sizes), "validation_fraction", text)
-        order = permutation(seed, "validation", items)
+        text = f"small enough, rounded up, to leave {least} of n_samples = {examples} to train on"
+        self._require(count <= examples - len(sizes), "validation_fraction", text)
+        order = permutation(seed, "validation", examples)
         # Held out are the examples of lowest rank within their class, taken as a share of it: each
         # class gives about its share, but never its last example.
         of_class = np.argsort(strata[order], kind="stable")
-        ranks = np.empty(items)
-        ranks[of_class] = np.arange(items) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        ranks = np.empty(examples)
+        ranks[of_class] = np.arange(examples) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         size = sizes[strata[order]]
         shares = np.where(ranks == size - 1, np.inf, (ranks + 0.5) / size)
         order = order[np.argsort(shares, kind="stable")]
@@ -282,7 +282,7 @@ class Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no an
         self.loss_curve_, self.validation_loss_curve_ = curves
         self.n_iter_ = len(self.loss_curve_)
 
-    def _outputs(self, X: ArrayLike) -> Annotated[Array, "item fan_out"]:
+    def _outputs(self, X: ArrayLike) -> Annotated[Array, "example fan_out"]:
         check_is_fitted(self)
         inputs = validate_data(self, X, reset=False, dtype=np.float64)
         passes = Backprop(self._model.architecture, self._model.loss, (1, 1), np.float64)

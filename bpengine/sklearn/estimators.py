@@ -98,7 +98,7 @@ class BackpropClassifier(ClassifierMixin, Estimator):  # type: ignore[misc] # ba
             )
         return self._learn(X, y, anew=False, classes=classes)
 
-    def predict(self, X: ArrayLike) -> Annotated[np.ndarray, "item"]:
+    def predict(self, X: ArrayLike) -> Annotated[np.ndarray, "example"]:
         """Return each example's most probable label.
 
         Args:
@@ -107,7 +107,7 @@ class BackpropClassifier(ClassifierMixin, Estimator):  # type: ignore[misc] # ba
         probabilities = self.predict_proba(X)
         return self.classes_[probabilities.argmax(axis=1)]
 
-    def predict_proba(self, X: ArrayLike) -> Annotated[Array, "item fan_out"]:
+    def predict_proba(self, X: ArrayLike) -> Annotated[Array, "example fan_out"]:
         """Return each example's probability of each class, in the order of `classes_`.
 
         Of the squared error these are the sigmoid outputs, which estimate the probabilities one by
@@ -140,7 +140,7 @@ class BackpropClassifier(ClassifierMixin, Estimator):  # type: ignore[misc] # ba
         one_hot = np.eye(len(names))[np.searchsorted(known, labels)]
         return Examples(inputs, one_hot), {"classes_": known}
 
-    def _strata(self, data: Examples) -> Annotated[IntArray, "item"]:
+    def _strata(self, data: Examples) -> Annotated[IntArray, "example"]:
         return data.targets.argmax(axis=1)
 
 

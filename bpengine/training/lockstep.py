@@ -168,10 +168,10 @@ class Lockstep:
     def _enter(self, epoch: int) -> None:
         if epoch != self._epoch:
             self._epoch = epoch
-            items = self.train.items
+            examples = self.train.examples
             self._order = np.stack(
                 [
-                    number * items + epoch_order(seed, epoch, items)
+                    number * examples + epoch_order(seed, epoch, examples)
                     for number, seed in enumerate(self._seeds)
                 ]
             )
@@ -264,7 +264,7 @@ class Lockstep:
     def _count_total(self) -> int:
         if not self.recipe.needs_total:
             return 0
-        epochs = list(batches(self.train.items, self.recipe.batch_size_of, self.recipe.budget))
+        epochs = list(batches(self.train.examples, self.recipe.batch_size_of, self.recipe.budget))
         if self.recipe.schedule.per == "epoch":
             return len(epochs)
         return sum(updates_per_epoch(visited, size) for _, size, visited in epochs)

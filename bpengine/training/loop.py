@@ -153,7 +153,7 @@ class Trainer:
             if not self._examples and not self._counts:
                 self._begin()
             for segment in self._segments():
-                seen = segment.epoch * self.networks.train.items + segment.stop
+                seen = segment.epoch * self.networks.train.examples + segment.stop
                 if seen <= self._examples:
                     continue
                 active = self.networks.active
@@ -214,7 +214,7 @@ class Trainer:
     def _segments(self) -> Iterator[Segment]:
         recipe = self._recipe
         return segments(
-            self.networks.train.items,
+            self.networks.train.examples,
             recipe.batch_size_of,
             recipe.budget,
             [point for point in recipe.evaluate_at if point > 0],
@@ -238,7 +238,7 @@ class Trainer:
 
     def _train(self, segment: Segment) -> None:
         networks, active = self.networks, self.networks.active
-        first, start = networks.updates, segment.epoch * networks.train.items
+        first, start = networks.updates, segment.epoch * networks.train.examples
         networks.run(segment)
         self._examples = start + segment.stop
         made = np.where(networks.active, np.inf, networks.diverged_at_update - first)
@@ -265,7 +265,7 @@ class Trainer:
         if not recipe.noise_examples:
             return [unknown] * 4
         network = (self._architecture, self.networks.parameters)
-        examples, population = self._drawn("gradient noise"), self.networks.train.items
+        examples, population = self._drawn("gradient noise"), self.networks.train.examples
         gradient = gradient_statistics(*network, examples, loss=recipe.loss, population=population)
         curvature = GradientStatistics(unknown, unknown, 0)
         if recipe.noise_curvature:
@@ -372,12 +372,12 @@ def _evaluate(passes: Backprop, W: Weights, data: Stack, metric: str) -> tuple[P
     # Sums are taken over one contiguous float64 row per lane: their order, and so their bits, can't
     # depend on the number of lanes.
     score, summary = METRICS[metric]
-    losses = np.empty((*W[0].shape[:2], data.items))
+    losses = np.empty((*W[0].shape[:2], data.examples))
     scores = np.empty(0)
     for rows, phi, t in slices_of(data):
         losses[..., rows], psi = passes.loss(W, phi, t)
         part = score(psi, t)
-        scores = scores if scores.size else np.empty((*part.shape[:-1], data.items))
+        scores = scores if scores.size else np.empty((*part.shape[:-1], data.examples))
         scores[..., rows] = part
     means = losses.mean(axis=-1)
     return means, np.where(np.isfinite(means), summary(scores, data.targets), np.nan)
@@ -396,7 +396,7 @@ def _check(architecture: Architecture, splits: Sequence[Split], recipe: Recipe) 
     }
     if len(shapes) > 1:
         raise ValueError(f"`splits` must all have the same shapes, but have {sorted(shapes)}.")
-    items = len(splits[0].train.inputs)
+    count = len(splits[0].train.inputs)
     for examples in (splits[0].train, splits[0].held_out):
         features, outputs = examples.inputs.shape[1], examples.targets.shape[1]
         if (architecture.widths[0], architecture.widths[-1]) != (features, outputs):
@@ -404,13 +404,13 @@ def _check(architecture: Architecture, splits: Sequence[Split], recipe: Recipe) 
                 f"`architecture` must have {features} inputs and {outputs} outputs, "
                 f"but is {architecture}."
             )
-    if recipe.noise_examples > items:
+    if recipe.noise_examples > count:
         raise ValueError(
-            f"`noise_examples` must be at most the {items} training examples, "
+            f"`noise_examples` must be at most the {count} training examples, "
             f"but is {recipe.noise_examples}."
         )
     largest = max(recipe.batch_size, recipe.growth.limit if recipe.growth else 0)
-    if largest > items:
+    if largest > count:
         raise ValueError(
-            f"A batch must hold at most the {items} training examples, but would hold {largest}."
+            f"A batch must hold at most the {count} training examples, but would hold {largest}."
         )

@@ -48,56 +48,56 @@ class Segment:
     evaluate: bool  # whether the networks are, after it
 
 
-def epoch_order(seed: int, epoch: int, items: int) -> Annotated[IntArray, "item"]:
+def epoch_order(seed: int, epoch: int, examples: int) -> Annotated[IntArray, "example"]:
     """Return the order in which an epoch, counted from 0, visits the training examples."""
-    return permutation(seed, "order", items, part=epoch)
+    return permutation(seed, "order", examples, part=epoch)
 
 
-def updates_per_epoch(items: int, batch_size: int) -> int:
+def updates_per_epoch(examples: int, batch_size: int) -> int:
     """Return how many batches an epoch has; the last one holds what is left."""
-    return -(-items // batch_size)
+    return -(-examples // batch_size)
 
 
-def evaluation_points(items: int, epochs: int) -> tuple[int, ...]:
+def evaluation_points(examples: int, epochs: int) -> tuple[int, ...]:
     """Return a cadence in examples, the same for every batch size and dense early.
 
     The start, an eighth, a quarter and a half of the first epoch, and the end of every epoch.
 
     Args:
-        items: Training examples.
+        examples: Training examples.
         epochs: Epochs of the budget.
 
     Example:
         >>> evaluation_points(80, 3)
         (0, 10, 20, 40, 80, 160, 240)
     """
-    early = (0, items // 8, items // 4, items // 2)
-    return tuple(sorted({*early, *(items * epoch for epoch in range(1, epochs + 1))}))
+    early = (0, examples // 8, examples // 4, examples // 2)
+    return tuple(sorted({*early, *(examples * epoch for epoch in range(1, epochs + 1))}))
 
 
 def batches(
-    items: int, batch_size: Callable[[int], int], budget: Budget
+    examples: int, batch_size: Callable[[int], int], budget: Budget
 ) -> Iterator[tuple[int, int, int]]:
     """Yield for each epoch its number, its batch size and how many of its examples are visited."""
     # A limit in seconds is not looked at.
-    epoch = updates = examples = 0
+    epoch = updates = seen = 0
     while True:
         size = batch_size(epoch)
-        visited = items
+        visited = examples
         if budget.updates is not None:
             visited = min(visited, (budget.updates - updates) * size)
         if budget.examples is not None:
-            visited = min(visited, updates_per_epoch(budget.examples - examples, size) * size)
+            visited = min(visited, updates_per_epoch(budget.examples - seen, size) * size)
         if visited <= 0 or epoch == budget.epochs:
             return
         yield epoch, size, visited
         epoch += 1
         updates += updates_per_epoch(visited, size)
-        examples += visited
+        seen += visited
 
 
 def segments(
-    items: int,
+    examples: int,
     batch_size: Callable[[int], int],
     budget: Budget,
     points: Sequence[int],
@@ -108,16 +108,16 @@ def segments(
     # A network is evaluated after the first update at or past each point (in examples, ascending,
     # above 0): no batch is cut.
     remaining = list(reversed(points))
-    for epoch, size, visited in batches(items, batch_size, budget):
+    for epoch, size, visited in batches(examples, batch_size, budget):
         unit = size * together
         block = max(1, BLOCK // unit) * unit
         start = 0
         while start < visited:
             stop = min(start + block, visited)
             if remaining:
-                boundary = updates_per_epoch(remaining[-1] - epoch * items, unit) * unit
+                boundary = updates_per_epoch(remaining[-1] - epoch * examples, unit) * unit
                 stop = min(stop, max(boundary, start + unit))
-            seen = epoch * items + stop
+            seen = epoch * examples + stop
             evaluate = bool(remaining) and seen >= remaining[-1]
             while remaining and seen >= remaining[-1]:
                 remaining.pop()

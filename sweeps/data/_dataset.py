@@ -27,8 +27,8 @@ IMBALANCE = 3.0  # how many times the smallest class the largest may be before i
 
 def classification(
     name: str,
-    inputs: Annotated[npt.ArrayLike, "item feature"],
-    labels: Annotated[npt.ArrayLike, "item"],
+    inputs: Annotated[npt.ArrayLike, "example feature"],
+    labels: Annotated[npt.ArrayLike, "example"],
     classes: Iterable[str],
     target_name: str = "target",
     **about: Any,  # noqa: ANN401
@@ -50,8 +50,8 @@ def classification(
 
 def regression(
     name: str,
-    inputs: Annotated[npt.ArrayLike, "item feature"],
-    targets: Annotated[npt.ArrayLike, "item output"],
+    inputs: Annotated[npt.ArrayLike, "example feature"],
+    targets: Annotated[npt.ArrayLike, "example output"],
     target_names: Iterable[str],
     **about: Any,  # noqa: ANN401
 ) -> Dataset:

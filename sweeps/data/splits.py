@@ -34,9 +34,9 @@ class Dataset:
     """Examples with their targets. Arrays are read-only, and float64 unless said otherwise."""
 
     name: str
-    inputs: Annotated[Array, "item feature"]  # NaN where a value is missing
-    targets: Annotated[Array, "item output"]  # one-hot, or values in their own unit
-    labels: Annotated[IntArray, "item"] | None  # numbers of classes; None in regression
+    inputs: Annotated[Array, "example feature"]  # NaN where a value is missing
+    targets: Annotated[Array, "example output"]  # one-hot, or values in their own unit
+    labels: Annotated[IntArray, "example"] | None  # numbers of classes; None in regression
     task: str
     classes: tuple[str, ...]  # none in regression
     feature_names: tuple[str, ...]
@@ -58,13 +58,13 @@ class Preparation:
     split_seed: int | None = None  # without one, each trial's own seed splits
 
 
-def part_sizes(items: int, preparation: Preparation) -> tuple[int, int, int]:
+def part_sizes(examples: int, preparation: Preparation) -> tuple[int, int, int]:
     """Return how many examples are for training, validation and test; halves are rounded up."""
     validation, test = (
-        wanted if isinstance(wanted, int) else int(items * wanted + 0.5)
+        wanted if isinstance(wanted, int) else int(examples * wanted + 0.5)
         for wanted in (preparation.validation, preparation.test)
     )
-    return items - validation - test, validation, test
+    return examples - validation - test, validation, test
 
 
 def preparation_problems(dataset: Dataset, preparation: Preparation) -> list[Problem]:
@@ -170,13 +170,13 @@ def drawn(labels: IntArray, most: int) -> BoolArray:
     return mask
 
 
-def _evenly_spaced(items: int, chosen: int) -> BoolArray:
-    return np.diff(np.arange(items + 1) * chosen // items) > 0
+def _evenly_spaced(examples: int, chosen: int) -> BoolArray:
+    return np.diff(np.arange(examples + 1) * chosen // examples) > 0
 
 
 def filled(
-    dataset: Dataset, train: Annotated[IntArray, "item"]
-) -> Annotated[Array, "item feature"]:
+    dataset: Dataset, train: Annotated[IntArray, "example"]
+) -> Annotated[Array, "example feature"]:
     """Return inputs whose gaps are filled by what the training set has in their columns.
 
     Categories are always filled by the most frequent one.

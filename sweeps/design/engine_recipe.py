@@ -27,8 +27,8 @@ def evaluation_cadence(configuration: Configuration) -> tuple[int, ...]:
 
     The end of training is a point, too, but under a budget in seconds alone.
     """
-    items, budget = configuration.train_items, configuration.budget
-    points = evaluation_points(items, budget.epochs) if budget.epochs else _open_ended(items)
+    examples, budget = configuration.train_items, configuration.budget
+    points = evaluation_points(examples, budget.epochs) if budget.epochs else _open_ended(examples)
     if not is_countable(budget):
         return points
     last = examples_of(configuration)
@@ -65,9 +65,9 @@ def _totals(configuration: Configuration) -> tuple[int, int]:
     return updates, examples
 
 
-def _open_ended(items: int) -> tuple[int, ...]:
+def _open_ended(examples: int) -> tuple[int, ...]:
     """Return the start, parts of an epoch, every epoch, and from `DENSE` on ever farther points."""
-    early = {0, *(items // 2**power for power in range(EARLIEST.bit_length()))}
-    dense = {items * epoch for epoch in range(1, DENSE + 1)}
-    late = {items * round(DENSE * 2 ** (step / DENSE)) for step in range(DENSE * DOUBLINGS + 1)}
+    early = {0, *(examples // 2**power for power in range(EARLIEST.bit_length()))}
+    dense = {examples * epoch for epoch in range(1, DENSE + 1)}
+    late = {examples * round(DENSE * 2 ** (step / DENSE)) for step in range(DENSE * DOUBLINGS + 1)}
     return tuple(sorted(early | dense | late))

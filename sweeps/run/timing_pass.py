@@ -96,17 +96,17 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
 
 def splits_of(group: Group, largest: int) -> Callable[[int], Split]:
     """Return what gives the examples of a seed, no more than measurements work on."""
-    facts, items = group.family.facts, max(MOST_EXAMPLES, largest)
+    facts, count = group.family.facts, max(MOST_EXAMPLES, largest)
     dataset = load(facts.source)
 
     @functools.cache
     def split_of(seed: int) -> Split:
         # All measurements of a workload are held at once: no more examples than they work on.
         split, _ = prepare(dataset, facts.preparation, seed)
-        return replace(split, train=_first(split.train, items), held_out=_first(split.held_out, 1))
+        return replace(split, train=_first(split.train, count), held_out=_first(split.held_out, 1))
 
     return split_of
 
 
-def _first(examples: Examples, items: int) -> Examples:
-    return Examples(examples.inputs[:items].copy(), examples.targets[:items].copy())
+def _first(examples: Examples, count: int) -> Examples:
+    return Examples(examples.inputs[:count].copy(), examples.targets[:count].copy())

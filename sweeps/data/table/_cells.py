@@ -60,10 +60,10 @@ class Markers:
 class Cells:
     """A column of a table."""
 
-    numbers: Annotated[Array, "item"]  # NaN for a text; none if all cells are categories
+    numbers: Annotated[Array, "example"]  # NaN for a text; none if all cells are categories
     texts: tuple[str, ...] = ()  # different ones
     # Which text a cell is; -1 for a number and for nothing.
-    codes: Annotated[IntArray, "item"] = field(default_factory=lambda: np.empty(0, np.int64))
+    codes: Annotated[IntArray, "example"] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def size(self) -> int:

@@ -62,7 +62,7 @@ class Column:
     """One column of features."""
 
     name: str
-    values: Annotated[Array, "item"]  # numbers, or those of categories; NaN where missing
+    values: Annotated[Array, "example"]  # numbers, or those of categories; NaN where missing
     categories: tuple[str, ...] = ()
     is_indicator: bool = False  # 1 where another column is missing, else 0
 
@@ -76,7 +76,7 @@ class Column:
         """Whether each example misses it."""
         return np.isnan(self.values)
 
-    def encoded(self) -> Annotated[Array, "item feature"]:
+    def encoded(self) -> Annotated[Array, "example feature"]:
         """Return its features, one-hot if categorical; NaN where missing."""
         if not self.categories:
             return self.values[:, None]
@@ -108,7 +108,7 @@ class Features:
         ]
         return np.repeat(groups, [len(column.features) for column in self.columns])
 
-    def encoded(self) -> Annotated[Array, "item feature"]:
+    def encoded(self) -> Annotated[Array, "example feature"]:
         """Return all features."""
         values = np.empty((len(self.columns[0].values), len(self.names)))
         first = 0

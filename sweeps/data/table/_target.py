@@ -35,10 +35,10 @@ class Target:
 
     names: tuple[str, ...]
     task: str
-    present: Annotated[BoolArray, "item"]
-    labels: Annotated[IntArray, "item"]  # 0 where missing; none in regression
+    present: Annotated[BoolArray, "example"]
+    labels: Annotated[IntArray, "example"]  # 0 where missing; none in regression
     classes: tuple[str, ...]  # numbers in their order, else by the alphabet
-    values: Annotated[Array, "item output"]  # NaN where missing; none for classes
+    values: Annotated[Array, "example output"]  # NaN where missing; none for classes
     notes: tuple[str, ...]
 
     @property

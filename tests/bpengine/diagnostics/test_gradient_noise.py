@@ -36,7 +36,7 @@ def one_by_one(
     data = stack([examples], np.float64)
     passes = Backprop(architecture, loss, (1, 1), np.float64)
     W, unit = architecture.layers(parameters.astype(np.float64)), np.ones((1, 1, 1, 1))
-    rows = [(data.inputs[:, :, [row]], data.targets[:, :, [row]]) for row in range(data.items)]
+    rows = [(data.inputs[:, :, [row]], data.targets[:, :, [row]]) for row in range(data.examples)]
     return np.array([passes.gradient(W, phi, t, weight=unit)[0, 0].copy() for phi, t in rows])
 
 

@@ -21,7 +21,7 @@ def dense_hessian(
     """Return central differences of one lane's gradient, one parameter at a time."""
     data = stack([examples], np.float64)
     passes = Backprop(architecture, loss, (1, 1), np.float64)
-    weight, step = np.full((1, 1, 1, 1), 1 / data.items), 1e-6
+    weight, step = np.full((1, 1, 1, 1), 1 / data.examples), 1e-6
 
     def gradient(shifted: Array) -> Array:
         W = architecture.layers(shifted)
