@@ -8,12 +8,13 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from reports.analysis.worker_timeline import SLACK
+from reports.analysis.worker_timeline import SLACK, timeline_of
 from reports.charts.base import svg
 from reports.charts.base._chart import Chart
 from reports.charts.timeline import timeline_charts
 from reports.output.page.sections import inlined, unknown_history
-from reports.recommend.analysis import analyse_study
+from reports.recommend.record import StudyAnalysis
+from reports.schema import count_outcomes
 from reports.schema.formats import percent, seconds
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, nothing_run, small, without_timing
@@ -21,9 +22,15 @@ from tests.reports.conftest import Sketch, make_results, nothing_run, small, wit
 pytestmark = pytest.mark.slow
 
 
+def history_of(results: StudyResults) -> StudyAnalysis:
+    """Return what a study's chart and captions need, which is no number of its groups."""
+    counts = count_outcomes(results.trials)
+    return StudyAnalysis(results, (), counts, pd.DataFrame(), timeline_of(results))
+
+
 def chart_of(results: StudyResults) -> Chart:
     """Return the chart, which must be there."""
-    (chart,) = timeline_charts(analyse_study(results))
+    (chart,) = timeline_charts(history_of(results))
     return chart
 
 
@@ -39,7 +46,7 @@ def moved(results: StudyResults, stage: str, by: float) -> StudyResults:
 def test_the_finding_names_what_took_longest_and_how_busy_workers_were(
     digits: StudyResults,
 ) -> None:
-    study = analyse_study(digits)
+    study = history_of(digits)
     work = study.timeline.work.sort_values("work_share").iloc[-1]
     finding = chart_of(digits).finding
     assert f"Batch size {work['batch_size']:.0f} took {percent(work['work_share'])} " in finding
@@ -65,7 +72,7 @@ def test_trials_that_took_no_time_leave_out_how_busy_workers_were(digits: StudyR
 
 def test_the_caption_states_that_no_trial_ran_during_the_benchmark(digits: StudyResults) -> None:
     caption = chart_of(digits).caption
-    passes = analyse_study(digits).timeline.spans.iloc[-1]
+    passes = history_of(digits).timeline.spans.iloc[-1]
     took = seconds(passes["ended"] - passes["started"])
     assert f"The benchmark took {took}; no trial" in caption
     assert "timing pass" not in chart_of(without_timing(digits)).caption
@@ -112,17 +119,17 @@ def test_begins_are_reported_where_they_are_marked(digits: StudyResults) -> None
 
 
 def test_the_section_has_a_figure_or_says_why_not(digits: StudyResults) -> None:
-    study = analyse_study(digits)
+    study = history_of(digits)
     (chart,) = timeline_charts(study)
     ((_, drawing),) = inlined({chart.name: (chart, svg.draw(chart))})
     assert 'role="img"' in str(drawing)
     assert unknown_history(study) == ""
-    assert unknown_history(analyse_study(nothing_run(digits))) == "No trial has run yet."
+    assert unknown_history(history_of(nothing_run(digits))) == "No trial has run yet."
     unknown = replace(
         without_timing(digits), trials=digits.trials.assign(started=math.nan, ended=math.nan)
     )
-    assert timeline_charts(analyse_study(unknown)) == []
-    assert unknown_history(analyse_study(unknown)).startswith("There is no timeline: ")
+    assert timeline_charts(history_of(unknown)) == []
+    assert unknown_history(history_of(unknown)).startswith("There is no timeline: ")
 
 
 def test_a_benchmark_alone_has_a_chart(digits: StudyResults) -> None:
