@@ -414,20 +414,6 @@ def test_help_imports_nothing_heavy() -> None:
     assert not heavy & set(modules.stdout.split())
 
 
-@pytest.mark.slow
-def test_ctrl_c_keeps_what_had_ended_and_the_next_run_goes_on(small: Path) -> None:
-    small.write_text(SMALL.replace("epochs = 2", "epochs = 60").replace("[1, 2]", "[1, 2, 3, 4]"))
-    command = [sys.executable, "-m", "sweeps", "run", "small.toml", "--out", "out"]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while not (small.parent / "out" / "study.db").exists():
-        time.sleep(0.01)
-    os.killpg(running.pid, signal.SIGINT)
-    error = running.communicate()[1]
-    assert running.returncode == 130
-    assert "Traceback" not in error
-    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
-
-
 def test_every_backend_can_be_chosen_and_gives_the_same_tables(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
