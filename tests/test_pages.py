@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reports.compare import comparison
+from reports.output import build
 from sweeps import study
 from sweeps.cli import main as cli
+from sweeps.run import driver
+from sweeps.run._executors import Executor, opened
 from sweeps.spec.load import preset_names
 from sweeps.worker import measure as timing
+from sweeps.worker.workspace import Workspace
 
 pytestmark = [
     pytest.mark.no_cover,  # that lines run in a whole study proves little of them
@@ -41,10 +47,20 @@ SMALL: dict[str, Any] = {
 """What is followed here of a study that ships; `.ci/run` follows the README with the whole."""
 
 
+def in_threads(
+    _backend: str, jobs: int, workspace: Workspace, _scheduler: str | None = None
+) -> AbstractContextManager[Executor]:
+    """Return what trains in threads: processes take longer to start than these studies train."""
+    return opened("threading", jobs, workspace)
+
+
 @pytest.fixture(autouse=True)
 def _quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-4)
+    monkeypatch.setattr(build, "MOST_DRAWN", 0)
+    monkeypatch.setattr(comparison, "MOST_DRAWN", 0)
+    monkeypatch.setattr(driver, "opened", in_threads)
     whole = study.read_target
 
     def small(target: str) -> tuple[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from reports.output import build
 from reports.schema.results import TRIAL_COLUMNS
 from sweeps.cli import main as cli
 from sweeps.run._scheduler import MOST_DEATHS, MOST_IN_VAIN
@@ -70,6 +71,7 @@ def test_every_command_does_what_the_page_says(
 ) -> None:
     monkeypatch.chdir(folder)
     monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-4)
+    monkeypatch.setattr(build, "MOST_DRAWN", 0)
     port = str(free_port())
     commands = re.findall(r"^\$ (.*)$", "\n".join(blocks("console")), re.MULTILINE)
     tables: set[str] = set()
