@@ -102,18 +102,11 @@ class Training:
 class Trainer:
     """A cohort in training, which can be cut anywhere and continued to the same bits.
 
-    Args:
-        architecture: The network of every lane.
-        splits: One per seed, all of the same shapes.
-        settings: Hyperparameters of each setting: `learning_rate`, and any of the optimizer's.
-        recipe: What all lanes share.
+    Arguments and errors are those of `train`.
 
     Attributes:
         networks: The networks.
         seconds: Wall time spent on the cohort until each lane's end, restored states included.
-
-    Raises:
-        ValueError: The arguments don't go together; the message says which and how.
     """
 
     def __init__(
