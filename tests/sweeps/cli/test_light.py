@@ -49,6 +49,18 @@ def test_a_refusal_imports_nothing_heavy(command: str, exit_code: int, tmp_path:
     assert run.stderr.startswith("error: ")
 
 
+def test_a_command_does_not_look_for_garbage_when_it_ends() -> None:
+    code = (
+        "import atexit, gc, sys\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 0))\n"
+        "from sweeps.cli.main import main\n"
+        "sys.argv = ['bpsweep', 'list', 'figures']\n"
+        "main()"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "True"
+
+
 def test_the_command_line_knows_the_names_of_all_figures() -> None:
     assert (*NAMES, *GROUP_CHARTS, TIMELINE) == FIGURES
 
