@@ -5,16 +5,15 @@ Importing this package is light. What draws or fits is loaded when it is first a
 
 from __future__ import annotations
 
-from types import ModuleType
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-from reports.schema.results import GroupDescription, StudyDescription, StudyResults
 
 if TYPE_CHECKING:
     from reports.compare.comparison import build_comparison
     from reports.output.build import build_report
     from reports.output.interactive import Recommendation, Results
     from reports.output.manuscript import build_paper
+    from reports.schema.results import GroupDescription, StudyDescription, StudyResults
     from reports.stats.intervals import (
         fieller_interval,
         paired_difference,
@@ -43,30 +42,26 @@ __all__ = [
     "updates_to_target",
 ]
 
+_MODULES = {
+    "Recommendation": "output.interactive",
+    "Results": "output.interactive",
+    "best_batch_for_time": "stats.models.optimal_batch",
+    "build_comparison": "compare.comparison",
+    "build_paper": "output.manuscript",
+    "build_report": "output.build",
+    "fit_steps_to_target": "stats.models.steps_to_target",
+    "fit_update_time": "stats.models.update_cost",
+    "updates_to_target": "stats.models.first_passage",
+    **dict.fromkeys(("GroupDescription", "StudyDescription", "StudyResults"), "schema.results"),
+}
+"""Where names are defined that are not in `stats.intervals`."""
+
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from reports.stats import intervals
-
-    home: ModuleType = intervals
-    if name == "build_comparison":
-        from reports.compare import comparison as home
-    elif name in {"Recommendation", "Results"}:
-        from reports.output import interactive as home
-    elif name == "build_paper":
-        from reports.output import manuscript as home
-    elif name == "build_report":
-        from reports.output import build as home
-    elif name == "updates_to_target":
-        from reports.stats.models import first_passage as home
-    elif name == "fit_update_time":
-        from reports.stats.models import update_cost as home
-    elif name == "best_batch_for_time":
-        from reports.stats.models import optimal_batch as home
-    elif name == "fit_steps_to_target":
-        from reports.stats.models import steps_to_target as home
-    return getattr(home, name)
+    module = import_module(f"{__name__}.{_MODULES.get(name, 'stats.intervals')}")
+    return getattr(module, name)
 
 
 def __dir__() -> list[str]:

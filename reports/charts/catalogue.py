@@ -14,23 +14,22 @@ from reports.charts.base import Chart
 from reports.charts.budgets import budget_chart
 from reports.recommend import Analysis
 
-_MAKERS: dict[str, Callable[[Analysis], Chart | None]] = {
-    "accuracy": accuracy_chart,
-    "accuracy-time": accuracy_time_chart,
-    "rates": rates_chart,
-    "curves": curves_chart,
-    "steps-to-target": steps_chart,
-    "seconds-per-update": seconds_per_update_chart,
-    "budgets": budget_chart,
-    "noise-scale": noise_chart,
-    "time-to-target": time_chart,
-    "generalization-gap": gap_chart,
-    "workers": workers_chart,
-}
-NAMES = tuple(_MAKERS)  # names of all charts there can be, in the order of the page
+_MAKERS: tuple[Callable[[Analysis], Chart | None], ...] = (
+    accuracy_chart,
+    accuracy_time_chart,
+    rates_chart,
+    curves_chart,
+    steps_chart,
+    seconds_per_update_chart,
+    budget_chart,
+    noise_chart,
+    time_chart,
+    gap_chart,
+    workers_chart,
+)
 
 
 def charts(analysis: Analysis) -> list[Chart]:
     """Return the charts the data allow, in the order of the page."""
-    made = [maker(analysis) for maker in _MAKERS.values()]
+    made = [maker(analysis) for maker in _MAKERS]
     return [chart for chart in made if chart is not None]

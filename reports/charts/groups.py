@@ -11,11 +11,9 @@ from matplotlib.axes import Axes
 
 from reports.charts.base import Chart, metric_axis, values, with_metric
 from reports.charts.base.style import LOOKS, NAMED, Look, batch_size_axis, lines_by
+from reports.figures import COMPARISONS, MOST_SETS
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import Measure, capitalised, listing, plural, visible
-
-MOST_CHARTS = 8  # sets of comparable groups that are drawn; a page must stay small
-NAMES = ("groups", *(f"groups-{number}" for number in range(2, MOST_CHARTS + 1)))
 
 
 def groups(
@@ -27,19 +25,19 @@ def groups(
 
 
 def group_charts(study: StudyAnalysis) -> list[Chart]:
-    """Return a figure for each data and metric that several groups share, at most `MOST_CHARTS`."""
+    """Return a figure for each data and metric that several groups share, at most `MOST_SETS`."""
     kinds: dict[tuple[str, ...], list[Analysis]] = {}
     for group in study.groups:
         if not group.measured.empty:
             kind = (group.plan.dataset, group.plan.fingerprint, group.metric)
             kinds.setdefault(kind, []).append(group)
     sets = [alike for alike in kinds.values() if len(alike) > 1]
-    drawn = [_drawn(alike) for alike in sets[:MOST_CHARTS]]
+    drawn = [_drawn(alike) for alike in sets[:MOST_SETS]]
     beyond = len(sets) - len(drawn)
     rest = f" Figures of {beyond} further data and metrics are left out." if beyond else ""
     made = [
         _chart(name, shown, alike, looks, several=len(sets) > 1)
-        for name, shown, alike, looks in zip(NAMES, drawn, sets, _looks(drawn), strict=False)
+        for name, shown, alike, looks in zip(COMPARISONS, drawn, sets, _looks(drawn), strict=False)
     ]
     return [*made[:-1], *(replace(last, caption=last.caption + rest) for last in made[-1:])]
 

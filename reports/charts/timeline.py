@@ -16,6 +16,7 @@ from reports.analysis import Timeline
 from reports.analysis.worker_timeline import SLACK, TIMED
 from reports.charts.base import INK, Chart, in_words, ordered_colors, sentences
 from reports.charts.base.style import GREY, SIZE_ID, fixed_ticks, ink_on
+from reports.figures import TIMELINE
 from reports.recommend import StudyAnalysis, extreme
 from reports.schema import percent, plural, seconds
 
@@ -25,7 +26,6 @@ _UNITS = ((10_800.0, 3_600.0, "h"), (180.0, 60.0, "min"), (0.0, 1.0, "s"))
 _CHARACTER = 0.013  # share of the axis that a character takes
 _THICKEST = 26  # points of a bar's height, at most
 _THICK = 0.7  # share of a row's height that its bars take
-TIMELINE = "timeline"  # name of the figure
 ROW = 0.35  # inches of a row of the timeline
 TALLEST = 4.0  # inches that the rows of the timeline may take together
 

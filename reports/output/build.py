@@ -10,10 +10,8 @@ import pandas as pd
 
 from reports.charts import charts, group_charts, timeline_charts
 from reports.charts.base import Chart, Drawn, svg
-from reports.charts.catalogue import NAMES
-from reports.charts.groups import NAMES as GROUP_CHARTS
-from reports.charts.timeline import TIMELINE
 from reports.claims.judgement import claims_of
+from reports.figures import NAMES
 from reports.output import csv as tables
 from reports.output.files import PAGE, chart_folder, remove_leftovers, write
 from reports.output.json import document
@@ -118,7 +116,7 @@ def figures_for_each(groups: int, available: Sequence[int]) -> int:
 def _remove_others(folder: Path, placed: Sequence[tuple[str, Drawn]]) -> None:
     """Remove figures of an earlier report that this one doesn't have; nobody else's files."""
     kept = {folder.parent / where / f"{name}.svg" for where, names in placed for name in names}
-    ours = {f"{name}.svg" for name in (*NAMES, *GROUP_CHARTS, TIMELINE)}
+    ours = {f"{name}.svg" for name in NAMES}
     for pattern in ("*.svg", "[0-9][0-9]*-*/*.svg"):
         for path in folder.glob(pattern):
             if path.name in ours and path not in kept:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sweeps.cli._report import FIGURES
+from reports.figures import NAMES
 
 _AND_DATA = (
     "",
@@ -33,7 +33,7 @@ def _datasets() -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def _figures() -> tuple[list[dict[str, Any]], list[str]]:
-    entries = [{"name": name} for name in FIGURES]
+    entries = [{"name": name} for name in NAMES]
     return entries, table_lines(entries)
 
 

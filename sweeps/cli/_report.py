@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.figures import NAMES
 from sweeps.cli._options import DONE, Commands, add_folder, add_out
 from sweeps.errors import ResourceError, UsageError, did_you_mean, refuse_links, shown, write
 from sweeps.store.folder import FILE, with_study
@@ -18,24 +19,6 @@ if TYPE_CHECKING:
 
 _PER_INCH = {"in": 1.0, "cm": 2.54, "mm": 25.4, "pt": 72.27}  # of a unit; the point is TeX's
 _NARROWEST, _WIDEST = 2.5, 20.0
-
-FIGURES = (
-    "accuracy",
-    "accuracy-time",
-    "rates",
-    "curves",
-    "steps-to-target",
-    "seconds-per-update",
-    "budgets",
-    "noise-scale",
-    "time-to-target",
-    "generalization-gap",
-    "workers",
-    "groups",
-    *(f"groups-{number}" for number in range(2, 9)),
-    "timeline",
-)
-"""Names of all figures there can be: to ask for them loads what draws them."""
 
 
 def add_report_commands(commands: Commands) -> None:
@@ -89,11 +72,11 @@ def _compare(folders: list[Path], out: Path | None) -> int:
 
 def _paper(options: argparse.Namespace) -> int:
     names = options.figures or ()
-    strangers = [name for name in names if name not in FIGURES]
+    strangers = [name for name in names if name not in NAMES]
     if strangers:
         raise UsageError(
-            f"There is no figure {shown(strangers[0])}; there are {', '.join(FIGURES)}."
-            f"{did_you_mean(strangers[0], FIGURES)}"
+            f"There is no figure {shown(strangers[0])}; there are {', '.join(NAMES)}."
+            f"{did_you_mean(strangers[0], NAMES)}"
         )
     if options.others:
         raise UsageError("Figures for a manuscript are of one study: give one folder.")

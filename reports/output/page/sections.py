@@ -11,23 +11,13 @@ from reports.charts.base import Chart, Drawn, svg
 from reports.charts.budgets import Slider, budget_slider
 from reports.claims import ClaimVerdict
 from reports.claims.evidence import MIXED, NOT_STUDIED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
+from reports.figures import UNFOLDED
 from reports.output.page._dark import recolorable
 from reports.output.page.cells import Table
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import listing, plural, visible
 from reports.text import Statement, cautions
 from reports.text.verdicts import verdict
-
-# Charts that are seen at once, the first of them next to the answer.
-UNFOLDED = (
-    "accuracy",
-    "accuracy-time",
-    "rates",
-    "curves",
-    "steps-to-target",
-    "seconds-per-update",
-)
-
 
 Figures = Sequence[tuple[Chart, Markup]]
 

@@ -11,7 +11,8 @@ import pytest
 
 from reports.charts.base import svg
 from reports.charts.base._chart import Chart
-from reports.charts.catalogue import NAMES, charts
+from reports.charts.catalogue import charts
+from reports.figures import CHARTS
 from reports.schema.results import EXPLORE, StudyResults
 from tests.reports.conftest import (
     Sketch,
@@ -36,7 +37,7 @@ def whole(digits: StudyResults) -> dict[str, Chart]:
 
 
 def test_a_complete_study_has_every_figure(whole: dict[str, Chart]) -> None:
-    assert tuple(whole) == NAMES
+    assert tuple(whole) == CHARTS
 
 
 def test_without_times_the_figures_about_time_are_left_out(digits: StudyResults) -> None:
@@ -169,7 +170,7 @@ def test_curves_without_a_common_point_have_no_leader() -> None:
     assert "batch size" not in made(apart)["curves"].finding
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CHARTS)
 def test_every_description_has_the_values_of_the_table(whole: dict[str, Chart], name: str) -> None:
     assert not whole[name].table.empty
     description = whole[name].description

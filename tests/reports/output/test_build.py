@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from matplotlib.pyplot import get_fignums
 
-from reports.charts.catalogue import NAMES
-from reports.charts.timeline import TIMELINE
+from reports.figures import CHARTS, TIMELINE
 from reports.output.build import build_report
 from reports.output.csv import COLUMNS
 from reports.output.files import PAGE
@@ -27,7 +26,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_folder_has_page_tables_and_figures(digits_report: Path) -> None:
     expected = {"report.html", "report.json", "tables/columns.csv"}
     expected |= {f"tables/{name}.csv" for name in COLUMNS}
-    expected |= {f"figures/{name}.svg" for name in (*NAMES, TIMELINE)}
+    expected |= {f"figures/{name}.svg" for name in (*CHARTS, TIMELINE)}
     assert set(contents(digits_report.parent)) == expected
 
 

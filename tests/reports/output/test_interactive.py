@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from reports.charts.catalogue import NAMES
+from reports.figures import CHARTS
 from reports.output import interactive
 from reports.output.interactive import Results
 from reports.schema.results import StudyResults
@@ -119,7 +119,7 @@ def test_the_tables_are_those_of_the_report(digits: StudyResults, digits_report:
 
 def test_a_figure_is_drawn_on_axes_of_its_own_or_those_given(digits: StudyResults) -> None:
     plot = Results.of(digits).plot
-    assert {*plot.names()} <= {*NAMES}
+    assert {*plot.names()} <= {*CHARTS}
     for name in plot.names():
         axes = plot(name)
         assert axes.get_title()

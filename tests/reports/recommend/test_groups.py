@@ -246,7 +246,7 @@ def test_each_dataset_has_a_figure_with_the_same_styles_of_optimizers(ax: Axes) 
 
 
 def test_figures_beyond_the_most_are_reported(ax: Axes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_CHARTS", 1)
+    monkeypatch.setattr(module, "MOST_SETS", 1)
     plans = [
         {"group": f"{data} {name}", "dataset": data, "fingerprint": data}
         for data in ("wine", "iris")

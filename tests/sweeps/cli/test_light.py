@@ -8,11 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reports.charts.catalogue import NAMES
-from reports.charts.groups import NAMES as GROUP_CHARTS
-from reports.charts.timeline import TIMELINE
 from sweeps.cli import main as cli
-from sweeps.cli._report import FIGURES
 
 HEAVY = {"dask", "joblib", "matplotlib", "pandas", "rich", "scipy", "seaborn", "sklearn"}
 CODE = "import sys\nfrom sweeps.cli.main import main\nprint(main(sys.argv[1:]), *sys.modules)"
@@ -59,10 +55,6 @@ def test_a_command_does_not_look_for_garbage_when_it_ends() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "True"
-
-
-def test_the_command_line_knows_the_names_of_all_figures() -> None:
-    assert (*NAMES, *GROUP_CHARTS, TIMELINE) == FIGURES
 
 
 def test_a_finished_study_is_neither_run_nor_drawn_again(

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Locator, Page
 
-from reports.charts.catalogue import NAMES
+from reports.figures import CHARTS, UNFOLDED
 from reports.output.build import build_report
-from reports.output.page.sections import UNFOLDED
 from reports.schema.formats import MISSING
 from reports.stats.non_inferiority import NEAR_OPTIMAL
 from tests.helpers.browsing import Log, opened, unfold, violations
@@ -221,7 +220,7 @@ def test_text_is_sorted_as_text(browser: Browser, digits_report: Path) -> None:
 
 def test_without_scripts_everything_is_there(browser: Browser, digits_report: Path) -> None:
     page, _ = opened(browser, digits_report, java_script_enabled=False)
-    assert page.locator("figure svg[role=img]").count() == len(NAMES) + 1  # and the timeline
+    assert page.locator("figure svg[role=img]").count() == len(CHARTS) + 1  # and the timeline
     assert page.locator("#batch-sizes tbody tr").count() == 11
     assert page.locator("th button").count() == 0
     assert page.locator("#verdict p").first.is_visible()

@@ -13,9 +13,9 @@ from urllib.parse import unquote
 
 import pytest
 
+from reports.figures import UNFOLDED
 from reports.output.build import build_report
 from reports.output.page.page import EMBED_BELOW
-from reports.output.page.sections import UNFOLDED
 from reports.schema.formats import rate
 from reports.schema.measures import measure_of
 from reports.schema.results import EXPLORE, StudyResults
