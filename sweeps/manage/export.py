@@ -14,16 +14,26 @@ import pandas as pd
 
 from reports.schema import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, as_table
 from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError, counted
+from sweeps.manage._metrics import as_named, is_negative, turn
 from sweeps.store import Plan, Store, read_experiment, strict
 from sweeps.worker.measure import workload_of_group
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
+_METRIC = r'"metric":"(\w+)"'
+
 EXPORTED_COLUMNS = {
     "trials": (
         *TRIAL_COLUMNS,
         Column("attempts", "int64", "", "How often it has ended.", volatile=True),
+        Column(
+            "metric",
+            "str",
+            "",
+            "What columns ending in `_metric` hold; mae is in the unit of the target, of several "
+            "targets in standard deviations.",
+        ),
         Column("configuration", "str", "", "All that determines the result, as JSON."),
     ),
     "curves": CURVE_COLUMNS,
@@ -57,6 +67,10 @@ def export(folder: Path, out: Path, kind: str = "csv") -> Exported:
 def _tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:
     places, workloads, notes = _plan(store)
     stored = store.stored_trials()
+    negative = stored["configuration"].map(is_negative).astype(bool)
+    turn(stored, negative)
+    stored["configuration"] = stored["configuration"].map(as_named)
+    stored["metric"] = stored["configuration"].str.extract(_METRIC).fillna("")
     trials = places.merge(stored, on="trial")
     strangers = stored[~stored["trial"].isin(places["trial"])].assign(group="", stage="")
     if len(strangers):
@@ -66,9 +80,11 @@ def _tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:
     if store.damaged():
         notes.append(f"{counted(store.damaged(), 'damaged row')} left out; a run repeats them.")
     timing = workloads.merge(store.stored_timing(), on="workload", how="right")
+    curves = store.curves_table(trials["trial"])
+    turn(curves, curves["trial"].isin(stored["trial"][negative]))
     frames = {
         "trials": trials,
-        "curves": store.curves_table(trials["trial"]),
+        "curves": curves,
         "timing": timing.fillna({"group": ""}),
     }
     return {name: as_table(frames[name], EXPORTED_COLUMNS[name]) for name in frames}, notes

@@ -12,6 +12,7 @@ import pandas as pd
 
 from reports.schema import CURVE_COLUMNS
 from sweeps.errors import UsageError, shown
+from sweeps.manage._metrics import VALUES, as_named, is_negative, unit_of
 from sweeps.store import Store, strict
 from sweeps.store.rows import Row, points_of
 
@@ -53,14 +54,25 @@ def inspection(row: Row) -> dict[str, Any]:
     """Return all that is known of a trial, as strict JSON knows it."""
     names = [column.name for column in CURVE_COLUMNS[1:]]
     points = [dict(zip(names, point, strict=True)) for point in points_of(row["curve"]).tolist()]
+    configuration = _decimal(_content(as_named(row["configuration"])))
+    tried = configuration.get("configuration", {})
+    if is_negative(row["configuration"]):
+        row, points = _turned(row), [_turned(point) for point in points]
     plain = {name: strict(value) for name, value in row.items()}
     return plain | {
-        "configuration": _decimal(_content(row["configuration"])),
+        "metric": tried.get("metric", ""),
+        "metric_unit": unit_of(tried),
+        "configuration": configuration,
         "curve": [
             {name: int(value) if name in _COUNTS else strict(value) for name, value in p.items()}
             for p in points
         ],
     }
+
+
+def _turned(values: dict[str, Any]) -> dict[str, Any]:
+    metrics = {name: values[name] for name in VALUES if values.get(name) is not None}
+    return values | {name: 0.0 - value for name, value in metrics.items()}
 
 
 def _content(text: str) -> dict[str, Any]:

@@ -120,6 +120,27 @@ def test_parquet_is_exact(nasty: Path, tmp_path: Path) -> None:
     assert errors.tolist() == [*NASTY, ""]
 
 
+def test_metrics_are_those_that_a_study_names(tmp_path: Path) -> None:
+    accuracy, mae = trials(2)
+    mae = replace(mae, configuration=replace(mae.configuration, metric="neg_mae", target=-2.0))
+    values = {"train_metric": -3.5, "validation_metric": -4.5}
+    with Store.write(tmp_path / "study", "mixed") as store:
+        store.add([accuracy], [outcome(accuracy)])
+        store.add([mae], [outcome(mae, **values, curve=np.array([[36, 5, *[-0.5] * 8]]))])
+    export(tmp_path / "study", tmp_path / "out", "jsonl")
+    table = read(tmp_path / "out" / "trials.jsonl")
+    assert table["metric"].tolist() == ["accuracy", "mae"]
+    assert table["train_metric"].tolist() == [outcome(accuracy).train_metric, 3.5]
+    assert table["validation_metric"][1] == 4.5
+    assert (
+        json.loads(table["configuration"][1])["configuration"]["target"] == "0x1.0000000000000p+1"
+    )
+    assert "neg_" not in (tmp_path / "out" / "trials.jsonl").read_text()
+    curves = read(tmp_path / "out" / "curves.jsonl")
+    assert curves["validation_metric"].tolist() == [*outcome(accuracy).curve[:, 5], 0.5]
+    assert curves["validation_loss"].iloc[-1] == -0.5
+
+
 def test_a_store_whose_plan_cannot_be_read_is_exported_all_the_same(tmp_path: Path) -> None:
     fill(tmp_path / "study", trials(12))
     exported = export(tmp_path / "study", tmp_path / "out")

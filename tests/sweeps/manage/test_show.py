@@ -50,6 +50,32 @@ def test_everything_of_a_trial_is_reported_as_strict_json(tmp_path: Path) -> Non
     assert isinstance(content["curve"][1]["examples"], int)
 
 
+@pytest.mark.parametrize(
+    ("metric", "outputs", "name", "unit"),
+    [
+        ("accuracy", 2, "accuracy", ""),
+        ("neg_log_loss", 2, "log_loss", ""),
+        ("neg_mae", 1, "mae", "the target's unit"),
+        ("neg_mae", 2, "mae", "standard deviations"),
+    ],
+)
+def test_a_metric_is_that_of_the_study_with_its_unit(
+    tmp_path: Path, metric: str, outputs: int, name: str, unit: str
+) -> None:
+    tried = replace(configuration(), metric=metric, widths=(3, outputs), target=-0.5)
+    trial = Trial(tried, settings_of("sgd", 0.1, {}), 7)
+    with Store.write(tmp_path, "made") as store:
+        store.add([trial], [outcome(trial, validation_metric=-0.25)])
+    content = inspected(tmp_path, trial)
+    assert (content["metric"], content["metric_unit"]) == (name, unit)
+    assert content["configuration"]["configuration"]["metric"] == name
+    sign = 1 if metric == "accuracy" else -1
+    assert content["configuration"]["configuration"]["target"] == sign * -0.5
+    assert content["validation_metric"] == sign * -0.25
+    assert content["test_metric"] is None
+    assert content["curve"][0]["train_metric"] == sign * outcome(trial).curve[0, 3]
+
+
 def test_the_text_has_all_sections(tmp_path: Path) -> None:
     first, second = trials(2)
     with Store.write(tmp_path, "made") as store:
