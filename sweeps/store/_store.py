@@ -174,13 +174,6 @@ class Store:
         cursor = self._connection.execute(_ROWS, (start,))
         return (_row("trials", values) for values in cursor)
 
-    def forget(self, trials: Iterable[str]) -> None:
-        """Remove trials, so that they run again."""
-        with self._changing():
-            self._connection.executemany(
-                "DELETE FROM trials WHERE trial = ?", ((trial,) for trial in trials)
-            )
-
     def timed(self) -> set[tuple[str, str, int, int]]:
         """Return what the benchmark has measured: workloads, engines, lanes and batch sizes."""
         return {key[:4] for key in self._connection.execute(_TIMING)}

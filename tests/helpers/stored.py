@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from faults import configuration
 
 from sweeps.design.trials import Trial, settings_of
 from sweeps.store._store import Store
+from sweeps.store.folder import FILE
 from sweeps.worker.train import CURVE_WIDTH, FINAL_VALUES, Outcome
 
 
@@ -68,6 +70,12 @@ def fill(folder: Path, members: list[Trial], name: str = "made") -> None:
     """Make a store that holds the outcomes of trials."""
     with Store.write(folder, name) as store:
         store.add(members, [outcome(trial) for trial in members])
+
+
+def forget(folder: Path, *identities: str) -> None:
+    """Remove trials from a store, behind its back."""
+    with contextlib.closing(sqlite3.connect(folder / FILE)) as connection, connection:
+        connection.executemany("DELETE FROM trials WHERE trial = ?", [(i,) for i in identities])
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import ran
+from stored import forget
 
 from sweeps import Study
 from sweeps.cli.main import main
@@ -149,7 +150,7 @@ def received(folder: Path, name: str, **source: object) -> Path:
         store.set_facts({"specification": text, "data": json.dumps({key: data})})
         # So that there is something to run again.
         failed = [{**row, "status": "error"} for row in store.rows()][:1]
-        store.forget(row["trial"] for row in failed)
+        forget(folder, *(row["trial"] for row in failed))
         store.take(failed)
     return folder
 

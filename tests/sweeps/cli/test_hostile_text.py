@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from ran import SMALL
 from refused import states
-from stored import failure
+from stored import failure, forget
 
 from reports.recommend.analysis import analyse
 from sweeps.advise import adaptive as advice
@@ -141,7 +141,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with Store.write(Path("failed"), "own") as store:
             stages = Plan(store, read_experiment(store)).stages().values()
             failing = [trial for planned in stages for _, trial in planned][:3]
-            store.forget(trial.identity for trial in failing)
+            forget(Path("failed"), *(trial.identity for trial in failing))
             store.add(failing, [failure(trial, error=f"Trace\n{EVIL}") for trial in failing])
     return folder
 

@@ -18,7 +18,7 @@ import pytest
 import ran
 from ran import SMALL
 from refused import states
-from stored import failure
+from stored import failure, forget
 
 from reports.schema.results import TRIAL_COLUMNS
 from sweeps import results
@@ -80,8 +80,8 @@ def test_retry_failed_runs_what_failed_and_nothing_else(
     assert not (folder / "report.html").exists()
     planned = ran.study().experiment.explored
     failed = [planned[number][1] for number in (0, 5)]
+    forget(folder, *(trial.identity for trial in failed))
     with Store.write(folder, "ran") as store:
-        store.forget(trial.identity for trial in failed)
         store.add(failed, [failure(trial, "crashed") for trial in failed])
     assert cli.main(command) == 0
     assert capsys.readouterr().out.splitlines()[-1] == str(folder / "report.html")

@@ -17,7 +17,7 @@ import faults
 import pytest
 import ran
 from refused import refusal, states
-from stored import other
+from stored import forget, other
 
 from bpengine import Trainer
 from reports.output.build import build_report
@@ -419,8 +419,8 @@ def test_another_result_is_reported_and_the_stored_one_kept(
     run(experiment, tmp_path)
     first = experiment.explored[0][1]
     changed = other(first)
+    forget(tmp_path, first.identity)
     with Store.write(tmp_path, "small") as store:
-        store.forget([first.identity])
         store.add([first], [changed])
     monkeypatch.setattr(Store, "done", lambda store: store.statuses().keys() - {first.identity})
     capsys.readouterr()

@@ -165,14 +165,6 @@ def test_an_outcome_of_another_trial_is_refused(tmp_path: Path) -> None:
         assert store.statuses() == {}
 
 
-def test_forgotten_trials_are_missing(tmp_path: Path) -> None:
-    several = trials(3)
-    fill(tmp_path, several)
-    with Store.write(tmp_path, "made") as store:
-        store.forget([several[0].identity, several[2].identity, "no such trial"])
-        assert set(store.statuses()) == {several[1].identity}
-
-
 def test_rows_are_found_by_how_their_trials_start(tmp_path: Path) -> None:
     several = trials(3)
     fill(tmp_path, several)

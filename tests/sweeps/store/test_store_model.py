@@ -73,14 +73,6 @@ class StoreMachine(RuleBasedStateMachine):
         make = outcome if kind in DONE else failure
         return make(trial, status=kind)
 
-    @rule(chosen=some_trials)
-    def forget(self, chosen: list[Trial]) -> None:
-        """Forget trials."""
-        names = [trial.identity for trial in chosen]
-        self.store.forget(names)
-        for name in names:
-            self.results.pop(name, None)
-
     @rule(key=st.sampled_from("ab"), value=st.text(st.characters(codec="utf-8"), max_size=5))
     def set_fact(self, key: str, value: str) -> None:
         """Set a fact."""
