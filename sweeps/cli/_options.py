@@ -91,10 +91,10 @@ def data_settings(options: argparse.Namespace) -> list[str]:
     return [f"{name}={json.dumps(value)}" for name, value in given.items() if value]
 
 
-def data_words(options: argparse.Namespace) -> list[str]:
-    """Return the options that describe data as they were typed."""
+def data_words(options: argparse.Namespace, *others: str) -> list[str]:
+    """Return the options that describe data, and others, as they were typed."""
     words = []
-    for name in ("target", *_OF_DATA):
+    for name in ("target", *_OF_DATA, *others):
         value = getattr(options, name) or []
         for item in value if isinstance(value, list) else [value]:
             words += [f"--{name}", str(item)]

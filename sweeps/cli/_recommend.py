@@ -66,10 +66,8 @@ def _recommend(options: argparse.Namespace) -> int:
 
 def _more_minutes(options: argparse.Namespace) -> dict[str, Callable[[int], list[str]]]:
     """What to type to have a better answer: the same command goes on where it ended."""
-    pairs = [("--set", setting) for setting in options.set]
-    pairs += [("--out", str(options.out))] if options.out else []
-    words = [*data_words(options), *(word for pair in pairs for word in pair)]
-    command = ["bpsweep", "recommend", options.data, *words]
+    command = ["bpsweep", "recommend", options.data, *data_words(options, "set")]
+    command += ["--out", str(options.out)] if options.out else []
     again = [*command, "--minutes", f"{options.minutes:g}"]
     return dict.fromkeys(("seeds", "larger", "time"), lambda _amount: again)
 

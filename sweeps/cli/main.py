@@ -267,9 +267,7 @@ def _run(options: argparse.Namespace) -> int:
     folder = options.out or Path(study.specification.name)
     _tell_of_other_study(study, folder)
     tell(*summary_lines(study.experiment.data.values(), study.specification.metric))
-    words = [options.study, *data_words(options)]
-    words += [word for setting in options.set for word in ("--set", setting)]
-    return _carry_out(study, folder, options, words)
+    return _carry_out(study, folder, options, [options.study, *data_words(options, "set")])
 
 
 def _tell_of_other_study(study: Study, folder: Path) -> None:
