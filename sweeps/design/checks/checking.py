@@ -11,7 +11,7 @@ from typing import Any
 
 from bpengine.network import ACTIVATIONS, LOSSES
 from bpengine.optim import MEMORIES
-from sweeps.data import REGRESSION, Preparation
+from sweeps.data import REGRESSION, Preparation, Source
 from sweeps.data.facts import DataFacts, Facts, facts_of, key_of
 from sweeps.data.registry import SourceError, load, read_source
 from sweeps.data.splits import preparation_problems
@@ -35,62 +35,32 @@ from sweeps.spec import (
 from sweeps.spec.model import parse
 from sweeps.spec.types import METRICS, MOST_EPOCHS, NEGATIVES
 
-_STAND_INS: dict[str, tuple[object, ...]] = {"learning_rates": (1.0,), "epochs": (1,)}
-"""What a specification without them is checked with otherwise."""
-
 
 def experiment_of(keys: Mapping[str, Any], source: str, folder: Path) -> Experiment:
-    """Return a checked specification with the facts of its data, or raise every mistake."""
+    """Return a checked specification with the facts of its data, or raise every mistake.
+
+    Data are read, which may take long, only once nothing is wrong with the keys and their names.
+    """
     specification, problems, wrong = parse(keys)
-    faults = [*contradictions(specification, wrong)]
-    problems += [fault.problem(keys) for fault in faults]
-    wrong |= {str(fault.location[0]) for fault in faults}
-    usable = _with_stand_ins(specification, wrong)
-    data, of_data = _data(usable, keys, folder, wrong)
-    problems += [*of_data, *_misfits(usable, data, keys, wrong)]
+    problems += [fault.problem(keys) for fault in contradictions(specification, wrong)]
+    sources, unnamed = _sources(specification, keys, folder)
+    problems += unnamed
+    data: Facts = {}
+    if not problems:
+        data, problems = _data(specification, sources, keys)
+        problems += _misfits(specification, data, keys)
     if problems:
         raise SpecificationError(source, problems)
     return Experiment(specification, data)
 
 
-def _with_stand_ins(specification: StudySpecification, wrong: set[str]) -> StudySpecification:
-    defaults = {key: StudySpecification.model_fields[key].default for key in wrong & {*_RESET}}
-    missing = {key: value for key, value in _STAND_INS.items() if key in wrong}
-    return specification.model_copy(update=defaults | missing)
-
-
-_RESET = ("optimizer", "schedule", "include", "seeds", "confirmation_seeds", "refinement_seeds")
-"""Keys whose contradictions would stop everything else from being checked."""
-
-
 def _misfits(
-    specification: StudySpecification, data: Facts, keys: Mapping[str, Any], wrong: set[str]
+    specification: StudySpecification, data: Facts, keys: Mapping[str, Any]
 ) -> list[Problem]:
-    # Without them, combinations nobody asked for would be found fault with.
-    if wrong & {"zip", "exclude"} or most_cells(specification) > MOST_TRIALS:
+    if most_cells(specification) > MOST_TRIALS:
         return []
-    return [
-        misfit.problem(keys)
-        for misfit in dict.fromkeys(_all_misfits(specification, data))
-        if not (wrong and misfit.location[0] == "exclude")
-    ]
-
-
-def _data(
-    specification: StudySpecification, keys: Mapping[str, Any], folder: Path, wrong: set[str]
-) -> tuple[Facts, list[Problem]]:
-    """Return the facts of all datasets, and what is wrong with the others."""
-    data: Facts = {}
-    problems: list[Problem] = []
-    for value in _datasets(specification):
-        path = path_of(value.location, keys)
-        try:
-            problems += _describe(specification, value, folder, wrong, data)
-        except SourceError as error:
-            problems += [replace(problem, path=path + problem.path) for problem in error.problems]
-        except DataError as error:
-            problems += [Problem(path, line, True, error.options) for line in error.lines]
-    return data, problems
+    misfits = dict.fromkeys(_all_misfits(specification, data))
+    return [misfit.problem(keys) for misfit in misfits]
 
 
 def _datasets(specification: StudySpecification) -> Iterator[Value]:
@@ -98,21 +68,44 @@ def _datasets(specification: StudySpecification) -> Iterator[Value]:
         yield from values.get("dataset", ()) if not given or "dataset" in given else ()
 
 
-def _describe(
-    specification: StudySpecification, value: Value, folder: Path, wrong: set[str], data: Facts
-) -> list[Problem]:
-    """Add the facts of one dataset, or return why it can't be split as wanted."""
-    source = read_source(value.value, folder=folder)
-    dataset = load(source)
-    if wrong & {"validation", "test", "split_seed", "scaling"}:
-        return []
+def _sources(
+    specification: StudySpecification, keys: Mapping[str, Any], folder: Path
+) -> tuple[list[tuple[Value, Source]], list[Problem]]:
+    """Return what names data, with the values that do, and what is wrong with the others."""
+    sources: list[tuple[Value, Source]] = []
+    problems: list[Problem] = []
+    for value in _datasets(specification):
+        path = path_of(value.location, keys)
+        try:
+            sources.append((value, read_source(value.value, folder=folder)))
+        except SourceError as error:
+            problems += [replace(problem, path=path + problem.path) for problem in error.problems]
+    return sources, problems
+
+
+def _data(
+    specification: StudySpecification,
+    sources: Sequence[tuple[Value, Source]],
+    keys: Mapping[str, Any],
+) -> tuple[Facts, list[Problem]]:
+    """Return the facts of all datasets, and what is wrong with the others."""
+    data: Facts = {}
+    problems: list[Problem] = []
     preparation = Preparation(**fields_from(Preparation, specification))
-    problems = preparation_problems(dataset, preparation)
-    if not problems:
-        fresh = (specification.confirmation_seeds, refinement_seeds(specification))
-        seeds = chain(specification.seeds, *fresh)
-        data[key_of(value.value)] = facts_of(dataset, source, preparation, seeds)
-    return problems
+    fresh = (specification.confirmation_seeds, refinement_seeds(specification))
+    seeds = [*chain(specification.seeds, *fresh)]
+    for value, source in sources:
+        try:
+            dataset = load(source)
+            unsplit = preparation_problems(dataset, preparation)
+            problems += unsplit
+            if not unsplit:
+                facts = facts_of(dataset, source, preparation, seeds)
+                data[key_of(value.value)] = facts
+        except DataError as error:
+            path = path_of(value.location, keys)
+            problems += [Problem(path, line, True, error.options) for line in error.lines]
+    return data, problems
 
 
 UNBOUNDED = ("identity", "leaky_relu")

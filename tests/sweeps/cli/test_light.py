@@ -11,6 +11,14 @@ import pytest
 from sweeps.cli import main as cli
 
 HEAVY = {"dask", "joblib", "matplotlib", "pandas", "rich", "scipy", "seaborn", "sklearn"}
+STUDY = "dataset = 'iris'\nbatch_sizes = 5\nlearning_rates = 0.5\nseeds = 1\nepochs = 1\n"
+FILES = {
+    "key.toml": f"{STUDY}epoks = 1",
+    "value.toml": f"{STUDY}target = 'x'",
+    "broken.toml": "dataset = [",
+    "nodata.toml": STUDY.replace("iris", "missing.csv"),
+    "junk.csv": "\x00\x01\xff",
+}
 CODE = "import sys\nfrom sweeps.cli.main import main\nprint(main(sys.argv[1:]), *sys.modules)"
 
 
@@ -20,6 +28,13 @@ CODE = "import sys\nfrom sweeps.cli.main import main\nprint(main(sys.argv[1:]), 
         ("run nonsense.toml", 2),
         ("run nonsense", 2),
         ("run digits --set nonsense=1", 2),
+        ("run key.toml", 2),
+        ("run value.toml", 2),
+        ("run broken.toml", 2),
+        ("run nodata.toml", 3),
+        ("run key.toml --set epochs", 2),
+        ("run missing.csv --target y", 3),
+        ("run junk.csv --target y", 3),
         ("run missing --retry-failed", 4),
         ("plan nonsense.toml", 2),
         ("validate digits --set nonsense=1", 2),
@@ -38,6 +53,8 @@ CODE = "import sys\nfrom sweeps.cli.main import main\nprint(main(sys.argv[1:]), 
 )
 def test_a_refusal_imports_nothing_heavy(command: str, exit_code: int, tmp_path: Path) -> None:
     (tmp_path / "study.db").touch()
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, "latin-1")
     words = [sys.executable, "-c", CODE, *command.split()]
     run = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
     code, *loaded = run.stdout.split()

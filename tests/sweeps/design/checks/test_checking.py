@@ -268,43 +268,35 @@ def test_what_fits_is_let_through(change: dict[str, Any], keys: dict[str, Any]) 
     assert experiment_of(keys | change, "study.toml", Path()).groups
 
 
-def test_mistakes_of_all_kinds_are_reported_together(keys: dict[str, Any]) -> None:
-    paths = [
-        path
-        for path, _ in mistakes_of(
-            keys
-            | {
+@pytest.mark.parametrize(
+    ("change", "paths"),
+    [
+        (
+            {
                 "epochs": 0,
                 "dataset": ["iris", "irs"],
-                "batch_sizes": [5, 91],
                 "optimizer": {"name": "sgd", "momentum": 0.9},
                 "confirmation_seeds": [1],
-            }
-        )
-    ]
-    assert paths == [
-        "epochs",
-        "confirmation_seeds",
-        "optimizer.momentum",
-        "dataset[1]",
-        "batch_sizes[1]",
-    ]
-
-
-def test_wrong_exclusions_and_bundles_hide_what_depends_on_them(keys: dict[str, Any]) -> None:
-    for wrong in ({"exclude": [{}]}, {"zip": ["batch_sizes", "loss"]}):
-        paths = [path for path, _ in mistakes_of(keys | {"batch_sizes": [5, 91]} | wrong)]
-        assert paths in (["exclude[0]"], ["zip"])
-
-
-def test_a_wrong_axis_does_not_make_an_exclusion_useless(keys: dict[str, Any]) -> None:
-    change = {"activation": ["relu", "thanh"], "exclude": {"activation": "tanh"}}
-    assert [path for path, _ in mistakes_of(keys | change)] == ["activation[1]"]
-
-
-def test_a_wrong_validation_set_leaves_sizes_alone(keys: dict[str, Any]) -> None:
-    change = {"validation": "x", "batch_sizes": [149]}
-    assert [path for path, _ in mistakes_of(keys | change)] == ["validation"]
+            },
+            ["epochs", "confirmation_seeds", "optimizer.momentum", "dataset[1]"],
+        ),
+        ({"exclude": [{}]}, ["exclude[0]"]),
+        ({"zip": ["batch_sizes", "loss"]}, ["zip"]),
+        (
+            {"activation": ["relu", "thanh"], "exclude": {"activation": "tanh"}},
+            ["activation[1]"],
+        ),
+        ({"validation": "x"}, ["validation"]),
+    ],
+)
+def test_keys_and_names_are_checked_together_before_data_are_read(
+    change: dict[str, Any],
+    paths: list[str],
+    keys: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sweeps.design.checks.checking.load", None)
+    assert [path for path, _ in mistakes_of(keys | {"batch_sizes": [5, 91]} | change)] == paths
 
 
 def test_data_that_cannot_be_loaded_are_reported_with_their_path(
