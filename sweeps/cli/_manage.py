@@ -5,39 +5,33 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 
-from sweeps.cli._options import DONE, SOME_FAILED, Commands, add_folder, add_json, add_out, document
+from sweeps.cli._options import DONE, SOME_FAILED, Commands, document, folder_at
 from sweeps.errors import counted, refuse_links, tell, write
 from sweeps.store.folder import with_study
 
 
 def add_store_commands(commands: Commands) -> None:
     """Add `status`, `show`, `export` and `merge`."""
-    status = commands.add(
-        _status, "Look", "status", "show what has run, what failed and what is missing"
-    )
-    add_folder(status)
-    add_json(status)
-    show = commands.add(_show, "Look", "show", "list trials, or show all that is known of one")
-    add_folder(show)
+    text = "show what has run, what failed and what is missing"
+    commands.add(_status, "Look", "status", text, "folder", "--json")
+    text = "list trials, or show all that is known of one"
+    show = commands.add(_show, "Look", "show", text, "folder", "--json")
     show.add_argument("trial", nargs="?", default="", help="how the trial's identity starts")
     show.add_argument("--batch-size", type=int, metavar="N", help="trials of this batch size")
     show.add_argument("--learning-rate", type=float, metavar="RATE", help="of this learning rate")
     show.add_argument("--seed", type=int, metavar="SEED", help="of this seed")
-    add_json(show)
-    export = commands.add(
-        _export, "More", "export", "write a study's tables as files for other programs"
-    )
-    add_folder(export)
+    text = "write a study's tables as files for other programs"
+    export = commands.add(_export, "More", "export", text, "folder")
     export.add_argument(
         "--format", choices=("csv", "jsonl", "parquet"), default="csv", help="(default: csv)"
     )
-    add_out(export, "where to (default: `export` in the folder)")
+    export.add_argument("--out", **folder_at("where to (default: `export` in the folder)"))
     merge = commands.add(
         _merge, "More", "merge", "make one study of parts that ran on several machines"
     )
     merge.add_argument("folder", type=with_study, help="the first part's folder")
     merge.add_argument("folders", type=with_study, nargs="+", metavar="folder", help="the others'")
-    add_out(merge, "a new folder", required=True)
+    merge.add_argument("--out", required=True, **folder_at("a new folder"))
 
 
 def _status(options: argparse.Namespace) -> int:

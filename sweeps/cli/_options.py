@@ -4,15 +4,50 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from sweeps.store.folder import with_study
 
 DONE, SOME_FAILED = 0, 1
-_OF_DATA = ("ignore", "task", "missing", "sample")
 GROUPS = ("Start", "Look", "Prepare", "More")
+
+DATA = ("--target", "--ignore", "--task", "--missing", "--sample")
+"""Options that describe data."""
+
+
+def repeatable(metavar: str, text: str) -> dict[str, Any]:
+    """Return an option that may be given several times."""
+    return {"action": "append", "default": [], "metavar": metavar, "help": f"{text} (repeatable)"}
+
+
+def folder_at(text: str) -> dict[str, Any]:
+    """Return an option that names a folder."""
+    return {"type": Path, "metavar": "DIR", "help": text}
+
+
+PARAMETER = repeatable(
+    "KEY=VALUE", "another parameter of the data, such as 'rare=\"drop\"'; the value is TOML"
+)
+"""The option `--set` of commands that take data."""
+
+_SHARED: Mapping[str, dict[str, Any]] = {
+    "folder": {"type": with_study, "help": "the study's folder"},
+    "--json": {"action": "store_true", "help": "as one JSON document"},
+    "--jobs": {
+        "type": int,
+        "default": -1,
+        "metavar": "N",
+        "help": "worker processes (default: all cores)",
+    },
+    "--target": repeatable("COLUMN", "column of the file to learn; several are a regression"),
+    "--ignore": repeatable("COLUMN", "column of the file to leave out"),
+    "--task": {"metavar": "TASK", "help": "classification or regression"},
+    "--missing": {"metavar": "HOW", "help": "what becomes of missing values"},
+    "--sample": {"type": int, "metavar": "ROWS", "help": "use this many, at random"},
+}
+"""What commands have in common."""
 
 
 class Commands:
@@ -25,11 +60,18 @@ class Commands:
         self._texts: dict[str, dict[str, str]] = {group: {} for group in GROUPS}
 
     def add(
-        self, function: Callable[[argparse.Namespace], int], group: str, name: str, text: str
+        self,
+        function: Callable[[argparse.Namespace], int],
+        group: str,
+        name: str,
+        text: str,
+        *shared: str,
     ) -> argparse.ArgumentParser:
-        """Add a command that runs a function to a group of `GROUPS`."""
+        """Add a command that runs a function to a group of `GROUPS`, with options."""
         command = self._parsers.add_parser(name, description=f"{text[0].upper()}{text[1:]}.")
         command.set_defaults(command=function)
+        for option in shared:
+            command.add_argument(option, **_SHARED[option])
         self._texts[group][name] = text
         return command
 
@@ -42,62 +84,19 @@ class Commands:
         return "\n\n".join(blocks)
 
 
-def add_folder(command: argparse.ArgumentParser) -> None:
-    """Add a study's folder."""
-    command.add_argument("folder", type=with_study, help="the study's folder")
-
-
-def add_json(command: argparse.ArgumentParser) -> None:
-    """Add the option `--json`."""
-    command.add_argument("--json", action="store_true", help="as one JSON document")
-
-
-def add_jobs(command: argparse.ArgumentParser) -> None:
-    """Add the option `--jobs`."""
-    text = "worker processes (default: all cores)"
-    command.add_argument("--jobs", type=int, default=-1, metavar="N", help=text)
-
-
-def add_out(command: argparse.ArgumentParser, text: str, *, required: bool = False) -> None:
-    """Add the option `--out`, a folder."""
-    command.add_argument("--out", type=Path, required=required, metavar="DIR", help=text)
-
-
-def add_repeatable(command: argparse.ArgumentParser, name: str, metavar: str, text: str) -> None:
-    """Add an option that may be given several times."""
-    text = f"{text} (repeatable)"
-    command.add_argument(name, action="append", default=[], metavar=metavar, help=text)
-
-
-def add_data_options(command: argparse.ArgumentParser) -> None:
-    """Add what describes data that a command names."""
-    target = "column of the file to learn; several are a regression"
-    add_repeatable(command, "--target", "COLUMN", target)
-    add_repeatable(command, "--ignore", "COLUMN", "column of the file to leave out")
-    command.add_argument("--task", metavar="TASK", help="classification or regression")
-    command.add_argument("--missing", metavar="HOW", help="what becomes of missing values")
-    command.add_argument("--sample", type=int, metavar="ROWS", help="use this many, at random")
-
-
-def add_data_settings(command: argparse.ArgumentParser) -> None:
-    """Add the option that sets any other parameter of the data."""
-    parameter = "another parameter of the data, such as 'rare=\"drop\"'; the value is TOML"
-    add_repeatable(command, "--set", "KEY=VALUE", parameter)
-
-
 def data_settings(options: argparse.Namespace) -> list[str]:
     """Return the parameters of data that a command was given, as `--set` takes them."""
-    given = {name: getattr(options, name) for name in _OF_DATA}
+    given = {name[2:]: getattr(options, name[2:]) for name in DATA[1:]}
     return [f"{name}={json.dumps(value)}" for name, value in given.items() if value]
 
 
 def data_words(options: argparse.Namespace, *others: str) -> list[str]:
     """Return the options that describe data, and others, as they were typed."""
     words = []
-    for name in ("target", *_OF_DATA, *others):
-        value = getattr(options, name) or []
+    for name in (*DATA, *others):
+        value = getattr(options, name[2:]) or []
         for item in value if isinstance(value, list) else [value]:
-            words += [f"--{name}", str(item)]
+            words += [name, str(item)]
     return words
 
 

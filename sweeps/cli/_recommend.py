@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.cli._options import (
+    DATA,
     DONE,
+    PARAMETER,
     Commands,
-    add_data_options,
-    add_data_settings,
-    add_jobs,
-    add_json,
-    add_out,
-    add_repeatable,
     data_settings,
     data_words,
     document,
+    folder_at,
+    repeatable,
 )
 from sweeps.errors import UsageError, write
 from sweeps.store.folder import FILE
@@ -31,22 +29,21 @@ if TYPE_CHECKING:
 def add_answer_commands(commands: Commands) -> None:
     """Add `recommend` and `time`."""
     text = "name the batch size to use with its learning rate, by a short study"
-    recommend = commands.add(_recommend, "Start", "recommend", text)
+    shared = (*DATA, "--jobs", "--json")
+    recommend = commands.add(_recommend, "Start", "recommend", text, *shared)
     recommend.add_argument("data", help="a dataset's name, or a file of data")
-    add_data_options(recommend)
-    add_data_settings(recommend)
+    recommend.add_argument("--set", **PARAMETER)
     recommend.add_argument(
         "--minutes", type=float, default=1.0, metavar="N", help="the time there is (default: 1)"
     )
-    add_out(recommend, "the study's folder (default: named after the data)")
-    add_jobs(recommend)
-    add_json(recommend)
-    timed = commands.add(_time, "More", "time", "measure what an update costs, and nothing else")
+    out = folder_at("the study's folder (default: named after the data)")
+    recommend.add_argument("--out", **out)
+    text = "measure what an update costs, and nothing else"
+    timed = commands.add(_time, "More", "time", text, "--json")
     timed.add_argument("study", help="a study's folder, a study that ships, or a TOML file")
     replaced = "replace a key of the study, not of a folder's; the value is TOML"
-    add_repeatable(timed, "--set", "KEY=VALUE", replaced)
-    add_out(timed, "where to keep the times (default: as for run)")
-    add_json(timed)
+    timed.add_argument("--set", **repeatable("KEY=VALUE", replaced))
+    timed.add_argument("--out", **folder_at("where to keep the times (default: as for run)"))
 
 
 def _recommend(options: argparse.Namespace) -> int:
@@ -66,7 +63,7 @@ def _recommend(options: argparse.Namespace) -> int:
 
 def _more_minutes(options: argparse.Namespace) -> dict[str, Callable[[int], list[str]]]:
     """What to type to have a better answer: the same command goes on where it ended."""
-    command = ["bpsweep", "recommend", options.data, *data_words(options, "set")]
+    command = ["bpsweep", "recommend", options.data, *data_words(options, "--set")]
     command += ["--out", str(options.out)] if options.out else []
     again = [*command, "--minutes", f"{options.minutes:g}"]
     return dict.fromkeys(("seeds", "larger", "time"), lambda _amount: again)

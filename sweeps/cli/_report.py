@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.figures import NAMES
-from sweeps.cli._options import DONE, Commands, add_folder, add_out
+from sweeps.cli._options import DONE, Commands, folder_at
 from sweeps.errors import ResourceError, UsageError, did_you_mean, refuse_links, shown, write
 from sweeps.store.folder import FILE, with_study
 
@@ -23,14 +23,12 @@ _NARROWEST, _WIDEST = 2.5, 20.0
 
 def add_report_commands(commands: Commands) -> None:
     """Add `report` and `watch`."""
-    report = commands.add(
-        _report, "Start", "report", "write the report of a study again, or compare several studies"
-    )
-    add_folder(report)
+    text = "write the report of a study again, or compare several studies"
+    report = commands.add(_report, "Start", "report", text, "folder")
     report.add_argument(
         "others", type=with_study, nargs="*", metavar="folder", help="of studies to compare it with"
     )
-    add_out(report, "where to (default: the study's folder)")
+    report.add_argument("--out", **folder_at("where to (default: the study's folder)"))
     report.add_argument(
         "--format",
         choices=("html", "pdf", "svg", "png"),
@@ -41,7 +39,7 @@ def add_report_commands(commands: Commands) -> None:
         "--width", metavar="WIDTH", help="of the figures, such as 3.25in or 84mm (default: 3.25in)"
     )
     report.add_argument("--figures", nargs="+", metavar="NAME", help="these only (default: all)")
-    add_folder(commands.add(_watch, "Look", "watch", "write the report of a study while it runs"))
+    commands.add(_watch, "Look", "watch", "write the report of a study while it runs", "folder")
 
 
 def _report(options: argparse.Namespace) -> int:

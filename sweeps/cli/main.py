@@ -19,18 +19,16 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sweeps.cli._manage import add_store_commands
 from sweeps.cli._options import (
+    DATA,
     DONE,
+    PARAMETER,
     SOME_FAILED,
     Commands,
-    add_data_options,
-    add_data_settings,
-    add_jobs,
-    add_json,
-    add_out,
-    add_repeatable,
     data_settings,
     data_words,
     document,
+    folder_at,
+    repeatable,
 )
 from sweeps.cli._recommend import add_answer_commands
 from sweeps.cli._report import add_report_commands, current_report, write_report
@@ -190,10 +188,9 @@ def _without_command(command_line: argparse.ArgumentParser, options: argparse.Na
 
 def _add_run(commands: Commands) -> None:
     text = "run what is missing of a study, or of one on data of yours, and write its report"
-    run = commands.add(_run, "Start", "run", text)
+    run = commands.add(_run, "Start", "run", text, *DATA, "--jobs")
     _target(run, "a study that ships, such as digits, a TOML file, a dataset's name or a data file")
-    add_data_options(run)
-    add_out(run, "the study's folder (default: its name)")
+    run.add_argument("--out", **folder_at("the study's folder (default: its name)"))
     run.add_argument(
         "--retry-failed",
         action="store_true",
@@ -203,31 +200,27 @@ def _add_run(commands: Commands) -> None:
 
 
 def _add_preparing_commands(commands: Commands) -> None:
-    listed = commands.add(_list, "Look", "list", "list what can be named: studies, data, figures")
+    text = "list what can be named: studies, data, figures"
+    listed = commands.add(_list, "Look", "list", text, "--json")
     listed.add_argument("what", choices=("studies", "datasets", "figures"))
-    add_json(listed)
-    doctor = commands.add(
-        _doctor, "Look", "doctor", "show what this machine and a folder have for studies"
-    )
+    text = "show what this machine and a folder have for studies"
+    doctor = commands.add(_doctor, "Look", "doctor", text, "--json")
     doctor.add_argument(
         "folder", type=Path, nargs="?", help="where a study's folder is or will be (default: none)"
     )
-    add_json(doctor)
-    new = commands.add(_new, "Prepare", "new", "write the specification of a study of your data")
+    text = "write the specification of a study of your data"
+    new = commands.add(_new, "Prepare", "new", text, *DATA)
     new.add_argument("dataset", nargs="?", default="digits", help="a dataset's name, or a file")
-    add_data_options(new)
-    add_data_settings(new)
+    new.add_argument("--set", **PARAMETER)
     new.add_argument("--all", action="store_true", help="write every key, with what it means")
     new.add_argument("--out", type=Path, metavar="FILE", help="where to (default: standard output)")
-    validate = commands.add(
-        _validate, "Prepare", "validate", "check a specification without running it"
+    _target(
+        commands.add(_validate, "Prepare", "validate", "check a specification without running it")
     )
-    _target(validate)
-    plan = commands.add(_plan, "Prepare", "plan", "show what a run will do, how long and how large")
+    text = "show what a run will do, how long and how large"
+    plan = commands.add(_plan, "Prepare", "plan", text, "--jobs", "--json")
     _target(plan)
-    add_out(plan, "count what this folder holds")
-    add_jobs(plan)
-    add_json(plan)
+    plan.add_argument("--out", **folder_at("count what this folder holds"))
 
 
 def _target(
@@ -236,11 +229,10 @@ def _target(
 ) -> None:
     command.add_argument("study", help=text)
     replaced = "replace a key of the study, such as epochs=5; the value is TOML"
-    add_repeatable(command, "--set", "KEY=VALUE", replaced)
+    command.add_argument("--set", **repeatable("KEY=VALUE", replaced))
 
 
 def _running(command: argparse.ArgumentParser) -> None:
-    add_jobs(command)
     command.add_argument(
         "--backend",
         choices=("loky", "threading", "sequential", "dask"),
@@ -267,7 +259,7 @@ def _run(options: argparse.Namespace) -> int:
     folder = options.out or Path(study.specification.name)
     _tell_of_other_study(study, folder)
     tell(*summary_lines(study.experiment.data.values(), study.specification.metric))
-    return _carry_out(study, folder, options, [options.study, *data_words(options, "set")])
+    return _carry_out(study, folder, options, [options.study, *data_words(options, "--set")])
 
 
 def _tell_of_other_study(study: Study, folder: Path) -> None:
