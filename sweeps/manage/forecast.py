@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from reports.schema import CONFIRM, EXPLORE
 from sweeps.design import Planned, Trial, cohort_cost, plan
@@ -20,56 +19,30 @@ from sweeps.store import FILE, Plan, Store
 
 @dataclass(frozen=True)
 class GroupForecast:
-    """What is planned of a group.
+    """How many trials are planned of a group."""
 
-    Attributes:
-        group: Its label.
-        explore: Trials of the explore stage.
-        confirm: Trials of the confirm stage, if every batch size has a rate that can be selected.
-        most_extend: Trials that extending the rates adds at most.
-        most_refine: Trials that refining adds at most.
-        most_target: Trials at rates tuned for the target, at most.
-    """
-
-    group: str
+    group: str  # its label
     explore: int
-    confirm: int
-    most_extend: int
+    confirm: int  # if every batch size has a rate that can be selected
+    most_extend: int  # that extending the rates adds at most, as refining and the target do
     most_refine: int
     most_target: int
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run will do. Times are predictions for one machine of middling speed.
+    """What a run will do. Times are predictions for one machine of middling speed."""
 
-    Attributes:
-        name: The study's name.
-        groups: What is planned of each group.
-        trials: Trials of the explore and confirm stages, each counted once.
-        duplicates: Trials that groups share, which run once.
-        done: Trials that the folder holds already.
-        seconds_by_batch_size: Predicted seconds on one core of what is missing, by batch size.
-        seconds: Predicted seconds of what is missing, on all jobs.
-        jobs: Worker processes.
-        cohorts: Cohorts of what is missing.
-        largest_cohort_bytes: Memory of the largest.
-    """
-
-    name: str
+    name: str  # of the study
     groups: tuple[GroupForecast, ...]
-    trials: int
-    duplicates: int
-    done: int
-    seconds_by_batch_size: dict[int, float]
-    seconds: float
-    jobs: int
-    cohorts: int
-    largest_cohort_bytes: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON knows it."""
-        return asdict(self)
+    trials: int  # of the explore and confirm stages, each counted once
+    duplicates: int  # trials that groups share, which run once
+    done: int  # trials that the folder holds already
+    seconds_by_batch_size: dict[int, float]  # of what is missing, on one core
+    seconds: float  # of what is missing, on all jobs
+    jobs: int  # worker processes
+    cohorts: int  # of what is missing
+    largest_cohort_bytes: int  # memory of the largest
 
 
 def forecast(experiment: Experiment, jobs: int, folder: Path | None = None) -> Forecast:
