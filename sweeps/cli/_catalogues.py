@@ -15,37 +15,37 @@ _AND_DATA = (
     "Parameters of all of them: docs/data.md.",
 )
 
+Entries = Sequence[Mapping[str, Any]]
 
-def _studies() -> tuple[list[dict[str, Any]], list[str]]:
+
+def _studies() -> Entries:
     from sweeps.spec.load import preset_names, read_target
 
-    entries = [
+    return [
         {"name": name, "title": read_target(name)[1].get("title", "")} for name in preset_names()
     ]
-    return entries, table_lines(entries)
 
 
-def _datasets() -> tuple[list[dict[str, Any]], list[str]]:
+def _datasets() -> Entries:
     from sweeps.data.registry import catalogue
 
-    entries = [asdict(entry) for entry in catalogue()]
-    return entries, [*table_lines(entries), *_AND_DATA]
+    return [*map(asdict, catalogue())]
 
 
-def _figures() -> tuple[list[dict[str, Any]], list[str]]:
-    entries = [{"name": name} for name in NAMES]
-    return entries, table_lines(entries)
-
-
-CATALOGUES: Mapping[str, Callable[[], tuple[list[dict[str, Any]], list[str]]]] = {
+CATALOGUES: Mapping[str, Callable[[], Entries]] = {
     "studies": _studies,
     "datasets": _datasets,
-    "figures": _figures,
+    "figures": lambda: [{"name": name} for name in NAMES],
 }
-"""What is listed, as entries and as lines for a terminal."""
+"""What is listed."""
 
 
-def table_lines(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+def listing(what: str, entries: Entries) -> list[str]:
+    """Return one of `CATALOGUES` as lines for a terminal."""
+    return [*table_lines(entries), *(_AND_DATA if what == "datasets" else ())]
+
+
+def table_lines(entries: Entries) -> list[str]:
     """Return entries with the same keys as lines for a terminal; numbers align at the right."""
     columns = [
         _column(name, [entry[name] for entry in entries])

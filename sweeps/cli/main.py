@@ -145,7 +145,7 @@ def parser() -> argparse.ArgumentParser:
         description="Which batch size, for my data? Sweeps of vectorized backpropagation.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command_line.add_argument("--version", action=_Version, help="show the version")
+    command_line.add_argument("--version", action="store_true", help="show the version")
     command_line.add_argument(
         "--completion",
         choices=("bash", "zsh", "fish"),
@@ -162,22 +162,13 @@ def parser() -> argparse.ArgumentParser:
     return command_line
 
 
-class _Version(argparse.Action):
-    """Prints the version, which is looked up only then."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002
-        super().__init__(option_strings, dest, nargs=0, help=help)
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+def _without_command(command_line: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    """Print the version, what a shell needs to complete commands, or else help."""
+    if options.version:
         from importlib.metadata import version
 
-        write(f"{parser.prog} {version(parser.prog)}")
-        parser.exit()
-
-
-def _without_command(command_line: argparse.ArgumentParser, options: argparse.Namespace) -> int:
-    """Print help, or what a shell needs to complete commands."""
-    if options.completion:
+        write(f"{command_line.prog} {version(command_line.prog)}")
+    elif options.completion:
         from argcomplete.shell_integration import shellcode
 
         write(*shellcode([command_line.prog], shell=options.completion).splitlines())
@@ -397,10 +388,10 @@ def _new(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from sweeps.cli._catalogues import CATALOGUES
+    from sweeps.cli._catalogues import CATALOGUES, listing
 
-    entries, lines = CATALOGUES[options.what]()
-    write(*(document({options.what: entries}) if options.json else lines))
+    entries = CATALOGUES[options.what]()
+    write(*(document({options.what: entries}) if options.json else listing(options.what, entries)))
     return DONE
 
 
