@@ -6,6 +6,8 @@ import errno
 import os
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PAGE = "report.html"  # name of the page's file
@@ -15,14 +17,20 @@ _TEMPORARY = re.compile(r"\..+\.(\d+)\.tmp")
 
 def write(path: Path, content: str | bytes) -> None:
     """Write a file so that readers see the old one or the new one, never a part."""
+    with whole(path) as temporary, temporary.open("xb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give the path of a file to write, which then takes the place of another as a whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     # What is there already may be a link to somewhere else.
     temporary.unlink(missing_ok=True)
     try:
-        with temporary.open("xb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
+        yield temporary
+        with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:

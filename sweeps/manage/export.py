@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from reports.output.files import whole
 from reports.schema import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, as_table
 from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError, counted
 from sweeps.manage._metrics import as_named, is_negative, turn
@@ -60,7 +59,11 @@ def export(folder: Path, out: Path, kind: str = "csv") -> Exported:
         frames, notes = _tables(store)
     paths = [out / f"{name}.{kind}" for name in frames]
     for path, frame in zip(paths, frames.values(), strict=True):
-        _write_whole(path, partial(write, frame))
+        try:
+            with whole(path) as temporary:
+                write(frame, temporary)
+        except OSError as error:
+            raise ResourceError(f"{path} can't be written: {error.strerror or error}.") from None
     return Exported(tuple(paths), tuple(notes))
 
 
@@ -157,20 +160,3 @@ WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     "parquet": _parquet,
 }
 """What writes a table, by the ending of the file."""
-
-
-def _write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # What is there already may be a link to somewhere else.
-        temporary.unlink(missing_ok=True)
-        try:
-            write(temporary)
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise ResourceError(f"{path} can't be written: {error.strerror or error}.") from None
