@@ -121,7 +121,9 @@ class SpecificationError(UserError):
 
 def refusal(error: BaseException) -> str:
     """Return what the system refused, with a remedy; nothing if it is an error of another kind."""
-    if _is_short_of_memory(error):
+    # Where the address space is limited, libraries fail to load in many ways.
+    limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    if isinstance(error, (MemoryError, ImportError, SystemError) if limited else MemoryError):
         return f"There is not enough memory. `bpsweep plan` says how much a study needs. {KEPT}."
     if isinstance(error, RuntimeError) and str(error).startswith(_NO_THREAD):
         error = OSError(errno.EAGAIN, _NO_THREAD)
@@ -150,14 +152,6 @@ def refuse_links(*paths: Path) -> None:
             "be the study's. Put the file or folder itself there, or remove it "
             f"(`rm {shlex.quote(str(path))}`), and run the same command again."
         )
-
-
-def _is_short_of_memory(error: BaseException) -> bool:
-    # Where the address space is limited, libraries fail to load in many ways.
-    limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
-    return isinstance(error, MemoryError) or (
-        limited and isinstance(error, ImportError | SystemError)
-    )
 
 
 def shown(value: object) -> str:
@@ -191,8 +185,7 @@ def did_you_mean_path(path: Path, holding: str = "") -> str:
     """Suggest a neighbour of a missing path, or of a folder that isn't `holding` its file."""
     with suppress(OSError):
         beside = [entry.name for entry in path.parent.iterdir() if (entry / holding).exists()]
-        if close := difflib.get_close_matches(path.name, beside, n=1):
-            return f" Did you mean {close[0]!r}?"
+        return did_you_mean(path.name, beside)
     return ""
 
 

@@ -33,12 +33,14 @@ def provenance() -> dict[str, str]:
         for library in threads().info()
         if library["user_api"] == "blas"
     )
+    build: Any = np.show_config(mode="dicts")
+    vectors = build["SIMD Extensions"]  # on which last bits depend
     return {
         "Python": platform.python_version(),
         **{package: version(package) for package in _NEEDED},
         "BLAS": ", ".join(blas),
         "BLAS threads": "1 in every process",
-        "NumPy's instructions": ", ".join(instructions()),
+        "NumPy's instructions": ", ".join([*vectors["baseline"], *vectors.get("found", ())]),
         "processor": processor(),
         "cores": str(cpu_count()),
         "system": f"{platform.system()} {platform.machine()}",
@@ -67,13 +69,6 @@ def combined(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
         for name, value in provenance_of_one.items():
             values.setdefault(name, {}).update(dict.fromkeys(value.split(_BETWEEN)))
     return {name: _BETWEEN.join(known) for name, known in values.items()}
-
-
-def instructions() -> list[str]:
-    """Return the sets of vector instructions that NumPy uses here; last bits depend on them."""
-    build: Any = np.show_config(mode="dicts")
-    extensions = build["SIMD Extensions"]
-    return [*extensions["baseline"], *extensions.get("found", ())]
 
 
 def load_average() -> str:

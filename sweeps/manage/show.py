@@ -54,7 +54,7 @@ def inspection(row: Row) -> dict[str, Any]:
     """Return all that is known of a trial, as strict JSON knows it."""
     names = [column.name for column in CURVE_COLUMNS[1:]]
     points = [dict(zip(names, point, strict=True)) for point in points_of(row["curve"]).tolist()]
-    configuration = _decimal(_content(as_named(row["configuration"])))
+    configuration = _content(as_named(row["configuration"]))
     tried = configuration.get("configuration", {})
     if is_negative(row["configuration"]):
         row, points = _turned(row), [_turned(point) for point in points]
@@ -77,7 +77,7 @@ def _turned(values: dict[str, Any]) -> dict[str, Any]:
 
 def _content(text: str) -> dict[str, Any]:
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_hook=_decimal)
     except (ValueError, RecursionError):
         content = None
     return content if isinstance(content, dict) else {"unreadable": text}
@@ -86,14 +86,13 @@ def _content(text: str) -> dict[str, Any]:
 _COUNTS = {column.name for column in CURVE_COLUMNS if column.dtype == "int64"}
 
 
-def _decimal(value: Any) -> Any:  # noqa: ANN401 - every type there is in JSON
-    if isinstance(value, dict):
-        return {key: _decimal(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_decimal(item) for item in value]
-    if isinstance(value, str) and _HEXADECIMAL.fullmatch(value):
-        return strict(float.fromhex(value))
-    return value
+def _decimal(values: dict[str, Any]) -> dict[str, Any]:
+    numbers = {
+        name: strict(float.fromhex(value))
+        for name, value in values.items()
+        if isinstance(value, str) and _HEXADECIMAL.fullmatch(value)
+    }
+    return values | numbers
 
 
 def inspection_lines(trial: dict[str, Any]) -> list[str]:
