@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.cli import main as cli
-
 HEAVY = {"dask", "joblib", "matplotlib", "pandas", "rich", "scipy", "seaborn", "sklearn"}
 STUDY = "dataset = 'iris'\nbatch_sizes = 5\nlearning_rates = 0.5\nseeds = 1\nepochs = 1\n"
 FILES = {
@@ -72,21 +70,3 @@ def test_a_command_does_not_look_for_garbage_when_it_ends() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "True"
-
-
-def test_a_finished_study_is_neither_run_nor_drawn_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    small = ["batch_sizes=[16, 32]", "learning_rates=1.0", "seeds=[1]", "epochs=1"]
-    settings = [word for key in small for word in ("--set", key)]
-    command = ["run", "digits", *settings, "--no-timing", "--backend", "sequential"]
-    outputs = []
-    for _ in range(2):
-        assert cli.main([*command, "--jobs", "1"]) == 0
-        outputs.append(capsys.readouterr())
-        monkeypatch.setattr("reports.output.build.build_report", None)
-    first, second = outputs
-    assert "nothing to run" not in first.err
-    assert "nothing to run" in second.err
-    assert first.out == second.out

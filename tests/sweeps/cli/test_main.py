@@ -58,12 +58,14 @@ def test_a_second_run_leaves_the_report_alone(
     small: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = small.parent / "small" / "report.html"  # the study's name is the default folder
-    numbers = []
+    numbers, outputs = [], []
     for _ in range(2):
         assert cli.main(["run", str(small), "--jobs", "1"]) == 0
-        assert capsys.readouterr().out.splitlines()[-1] == "small/report.html"
+        outputs.append(capsys.readouterr())
         numbers.append(page.stat().st_ino)
     assert numbers[0] == numbers[1]
+    assert outputs[0].out == outputs[1].out
+    assert ["nothing to run" in output.err for output in outputs] == [False, True]
     page.write_text("mine")
     cli.main(["run", str(small), "--jobs", "1"])
     assert page.read_text() != "mine"
@@ -98,28 +100,6 @@ def test_retry_failed_takes_the_folder_of_a_study(
     tmp_path: Path, more: list[str], code: int
 ) -> None:
     assert cli.main(["run", str(tmp_path), "--retry-failed", *more]) == code
-
-
-def test_a_report_that_cant_be_written_is_reported(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = ran.copy(tmp_path / "study")
-    (folder / "tables").write_text("in the way")
-    capsys.readouterr()
-    assert cli.main(["report", str(folder)]) == 6
-    message = capsys.readouterr().err
-    states(message, f"error: {folder / 'tables'} ", "File exists", f"`bpsweep report {folder}`")
-
-
-def test_status_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = ran.copy(tmp_path / "study")
-    capsys.readouterr()
-    assert cli.main(["status", str(folder)]) == 0
-    study, *stages, timing, running = capsys.readouterr().out.splitlines()
-    assert study == "ran: 20 of 20 trials"
-    counts = ("sgd, explore: 8", "adam, explore: 8", "sgd, confirm: 2", "adam, confirm: 2")
-    assert stages == [f"  {count} ok" for count in counts]
-    assert (timing, running) == ("  timing: measured", "  running: no")
 
 
 def test_validate_counts_without_running(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -189,8 +169,21 @@ def test_another_studys_folder_is_refused(small: Path, capsys: pytest.CaptureFix
     assert "out holds the study 'ran', not 'small'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["fly"], ["run"], ["run", "digits", "--jobs", "many"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fly"],
+        ["run"],
+        ["run", "digits", "--jobs", "many"],
+        ["merge", "study", "--out", "y"],
+        ["merge", "study", "study"],
+        ["export", "study", "--format", "xls"],
+    ],
+)
+@pytest.mark.usefixtures("small")
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    Path("study").mkdir()
+    Path("study", "study.db").touch()
     with pytest.raises(SystemExit) as left:
         cli.main(arguments)
     assert left.value.code == 2

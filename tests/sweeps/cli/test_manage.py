@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import ran
-from refused import states
 from stored import fill, other, outcome, trials
 
 from sweeps.cli import main as cli
@@ -73,31 +72,3 @@ def test_merge_exits_with_1_if_results_differ(
     assert shown.out == f"{tmp_path / 'c'}: 2 trials, 1 conflict\n"
     assert shown.err.startswith(f"note: {first.identity} has different results")
     assert cli.main(["merge", parts[0], parts[0], "--out", str(tmp_path / "d")]) == 0
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["merge", "x", "--out", "y"],
-        ["merge", "x", "y"],
-        ["export", "x", "--format", "xls"],
-    ],
-)
-def test_wrong_usage_exits_with_2(
-    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name in ("x", "y"):
-        Path(name).mkdir()
-        Path(name, "study.db").touch()
-    with pytest.raises(SystemExit) as left:
-        cli.main(arguments)
-    assert left.value.code == 2
-
-
-@pytest.mark.parametrize("command", ["status", "export", "report"])
-def test_without_a_study_commands_exit_with_4(
-    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main([command, str(tmp_path)]) == 4
-    states(capsys.readouterr().err, f"error: {tmp_path} holds no study", "study.db")

@@ -118,10 +118,3 @@ def test_what_is_no_figure_for_a_manuscript_is_refused(
 ) -> None:
     assert cli.main(["report", folders[0], *options]) == 2
     assert re.match(f"error: .*{message}", capsys.readouterr().err)
-
-
-def test_a_figure_that_is_not_there_is_named(
-    folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["report", folders[0], "--format", "pdf", "--figures", "nothing"]) == 2
-    states(capsys.readouterr().err, "no figure 'nothing'", "accuracy, accuracy-time")

@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 import ran
 from joblib import cpu_count
-from refused import refusal
 from stored import failure, fill, trials
 
 from sweeps.design.cohorts import cohort_cost, plan
 from sweeps.design.trials import Trial
-from sweeps.errors import StoreError
 from sweeps.manage.status import Count, status_lines, status_of
 from sweeps.store import FILE, Store
 from sweeps.store.study_results import save_experiment
@@ -166,7 +164,3 @@ def test_everything_is_strict_json(tmp_path: Path) -> None:
         begun(tmp_path / "begun")
         content = asdict(status_of(folder))
         assert json.loads(json.dumps(content, allow_nan=False))["name"] == "ran"
-
-
-def test_without_a_study_there_is_no_status(tmp_path: Path) -> None:
-    refusal(status_of, tmp_path, error=StoreError)
