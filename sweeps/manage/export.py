@@ -13,7 +13,7 @@ import pandas as pd
 from reports.output.files import whole
 from reports.schema import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, as_table
 from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError, counted
-from sweeps.manage._metrics import as_named, is_negative, turn
+from sweeps.manage._named_metrics import as_named, is_negative, turn
 from sweeps.store import Plan, Store, read_experiment, strict
 from sweeps.worker.measure import workload_of_group
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from reports.schema import CURVE_COLUMNS
 from sweeps.errors import UsageError, shown
-from sweeps.manage._metrics import VALUES, as_named, is_negative, unit_of
+from sweeps.manage._named_metrics import VALUES, as_named, is_negative, unit_of
 from sweeps.store import Store, strict
 from sweeps.store.rows import Row, points_of
 
