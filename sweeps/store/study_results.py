@@ -178,7 +178,11 @@ def results(folder: str | os.PathLike[str]) -> StudyResults:
     Raises:
         StoreError: There is no study in it.
     """
-    with Store.read(Path(folder)) as store:
+    # Arrow's texts cost more than they save where a study is planned by many small tables.
+    with (
+        pd.option_context("mode.string_storage", "python"),
+        Store.read(Path(folder)) as store,
+    ):
         return results_of(Plan(store, read_experiment(store)))
 
 
