@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 
 import pandas as pd
 
@@ -148,11 +148,9 @@ def column_meanings(tables: Mapping[str, Sequence[Column]] = COLUMNS) -> pd.Data
 
 def to_csv(frame: pd.DataFrame) -> str:
     """Return a table as CSV, a line for each row: floats exact, text that can't act as formula."""
-    text = frame.select_dtypes(["str", "object"])
+    text, once = frame.select_dtypes(["str", "object"]), cache(_harmless)
     # Most texts stand in many rows.
-    harmless = {
-        str(c): text[c].map({t: _harmless(t) for t in text[c].dropna().unique()}) for c in text
-    }
+    harmless = {str(c): text[c].map(once, na_action="ignore") for c in text}
     return str(frame.assign(**harmless).to_csv(index=False, lineterminator="\n"))
 
 
