@@ -9,17 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from reports.analysis import TargetRecord
-from reports.charts.base import Chart, in_words
-from reports.charts.base.style import (
-    GREY,
-    NAMED,
-    ORANGE,
-    labels_above,
-    log_axis,
-    name_ends,
-    points,
-    seconds_tick,
-)
+from reports.charts.base import Chart, in_words, style
 from reports.recommend import Analysis
 from reports.schema import Cluster, count, percent, plural, seconds, significant, times
 from reports.stats.models.simulated_workers import SIMULATED
@@ -46,7 +36,7 @@ def workers_chart(analysis: Analysis) -> Chart | None:
         ),
         table=_readable(table),
         figure=time_on_workers,
-        right=NAMED,
+        right=style.NAMED,
     )
 
 
@@ -89,7 +79,7 @@ def _caption(
 
 def time_on_workers(ax: Axes, table: pd.DataFrame) -> None:
     """Draw simulated time to the target against workers, and perfect scaling."""
-    log_axis(ax, f"Time to the target ({SIMULATED})", seconds_tick)
+    style.log_axis(ax, f"Time to the target ({SIMULATED})", style.seconds_tick)
     ax.set_xscale("log", base=2)
     # A margin by itself would reach down to half a worker.
     ax.set_xlim(table["workers"].min() / 1.3, table["workers"].max() * 1.3)
@@ -101,15 +91,15 @@ def time_on_workers(ax: Axes, table: pd.DataFrame) -> None:
     ax.set_ylim(low / 3, 4 * high)
     alone = table["seconds_to_target"].iloc[0] * table["speedup"].iloc[0]
     ideal = table[alone / table["workers"] >= low / 3]
-    ax.plot(ideal["workers"], alone / ideal["workers"], color=GREY, ls=":", lw=1.4)
-    ax.plot(table["workers"], table["seconds_to_target"], color=ORANGE, lw=1.6)
-    points(ax, table, "seconds_to_target", x="workers", color=ORANGE, ms=5, apart=True)
+    ax.plot(ideal["workers"], alone / ideal["workers"], color=style.GREY, ls=":", lw=1.4)
+    ax.plot(table["workers"], table["seconds_to_target"], color=style.ORANGE, lw=1.6)
+    style.points(ax, table, "seconds_to_target", x="workers", color=style.ORANGE, ms=5, apart=True)
     changes = table[table["batch_size"] != table["batch_size"].shift()]
     sizes = [f"{size:g}" for size in changes["batch_size"]]
-    labels_above(ax, sizes, changes["workers"], changes["seconds_to_target"])
+    style.labels_above(ax, sizes, changes["workers"], changes["seconds_to_target"])
     last = ideal["workers"].iloc[-1]
     names = [
         (SIMULATED, *table[["workers", "seconds_to_target"]].iloc[-1]),
         ("perfect scaling", last, alone / last),
     ]
-    name_ends(ax, names)
+    style.name_ends(ax, names)

@@ -9,8 +9,8 @@ from functools import partial
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.charts.base import Chart, metric_axis, values, with_metric
-from reports.charts.base.style import LOOKS, NAMED, Look, batch_size_axis, lines_by
+from reports.charts.base import Chart, values, with_metric
+from reports.charts.base.style import LOOKS, NAMED, Look, batch_size_axis, lines_by, metric_axis
 from reports.figures import COMPARISONS, MOST_SETS
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import Measure, capitalised, listing, plural, visible

@@ -14,8 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from reports.analysis import Timeline
 from reports.analysis.worker_timeline import SLACK, TIMED
-from reports.charts.base import INK, Chart, in_words, ordered_colors, sentences
-from reports.charts.base.style import GREY, SIZE_ID, fixed_ticks, ink_on
+from reports.charts.base import Chart, in_words, sentences, style
 from reports.figures import TIMELINE
 from reports.recommend import StudyAnalysis, extreme
 from reports.schema import percent, plural, seconds
@@ -39,21 +38,21 @@ def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> None:
     thick = min(_THICK * height / (highest - lowest + 1), _THICKEST)
     length = float(spans["ended"].max())
     by_size = cohorts.groupby("batch_size")
-    colors = dict(zip(by_size.groups, ordered_colors(len(by_size)), strict=True))
+    colors = dict(zip(by_size.groups, style.ordered_colors(len(by_size)), strict=True))
     for size, bars in by_size:
-        gid, drawn = f"{SIZE_ID}{size}", len(spans) > MOST_SHAPES
+        gid, drawn = f"{style.SIZE_ID}{size}", len(spans) > MOST_SHAPES
         _bars(ax, bars, thick, color=colors[size], gid=gid, rasterized=drawn)
     _names(ax, cohorts, length, colors)
     if len(passes):
-        _bars(ax, passes, thick, color=GREY)
+        _bars(ax, passes, thick, color=style.GREY)
     if len(spans) <= MOST_MARKED:
-        ax.plot(cohorts["started"], cohorts["row"], "|", color=INK, ms=thick, mew=0.7)
+        ax.plot(cohorts["started"], cohorts["row"], "|", color=style.INK, ms=thick, mew=0.7)
     for at in pauses["at"]:
-        ax.axvline(at, color=INK, lw=1, ls=":")
+        ax.axvline(at, color=style.INK, lw=1, ls=":")
     ax.grid(visible=False)
     ax.set_ylim(lowest - 0.5, highest + 0.5)
     ticks = range(lowest, highest + 1, max(1, (highest - lowest) // 8))
-    fixed_ticks(ax.yaxis, ticks, (str(row or "benchmark") for row in ticks))
+    style.fixed_ticks(ax.yaxis, ticks, (str(row or "benchmark") for row in ticks))
     ax.tick_params(axis="y", length=0)
     _time_axis(ax, length)
     ax.set_ylabel("Row")
@@ -68,7 +67,7 @@ def _names(
         if takes > length * _CHARACTER * (len(size) + 1):
             ax.text(
                 bar["started"] + takes / 2, bar["row"], size, ha="center", va="center", size=7.5,
-                color=ink_on(colors[bar["batch_size"]]), gid=f"{SIZE_ID}{size}",
+                color=style.ink_on(colors[bar["batch_size"]]), gid=f"{style.SIZE_ID}{size}",
                 label=f"batch size {size}: {plural(bar['trials'], 'trial')} trained together in "
                 f"{seconds(takes)} ({bar['stage']})",
             )  # fmt: skip
@@ -77,7 +76,7 @@ def _names(
 def _time_axis(ax: Axes, length: float) -> None:
     factor, unit = next((factor, unit) for least, factor, unit in _UNITS if length >= least)
     ticks = np.asarray(MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(0, length / factor))
-    fixed_ticks(ax.xaxis, factor * ticks, (f"{tick:g} {unit}" for tick in ticks))
+    style.fixed_ticks(ax.xaxis, factor * ticks, (f"{tick:g} {unit}" for tick in ticks))
     ax.set_xlim(0, 1.01 * length)
     ax.set_xlabel("Time since the sweep began, without pauses")
 

@@ -15,18 +15,14 @@ from reports.charts.base._chart import (
     with_metric,
     with_readings,
 )
-from reports.charts.base.style import INK, metric_axis, ordered_colors
 
 __all__ = [
-    "INK",
     "Chart",
     "Drawn",
     "Row",
     "Scale",
     "in_words",
     "interval_text",
-    "metric_axis",
-    "ordered_colors",
     "sentences",
     "validation",
     "values",

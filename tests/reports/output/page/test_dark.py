@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from markupsafe import Markup
 
-from reports.charts.base import ordered_colors
+from reports.charts.base.style import ordered_colors
 from reports.output.page._dark import CONTRAST, PAPER, contrast, dark_rules, lighter, recolorable
 
 CELL = '<path d="M 1 1 L 2 2" clip-path="url(#a)" style="fill: #31678e"/>'
