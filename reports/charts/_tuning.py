@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,39 +48,28 @@ def rate_grid(
     recommended: int | None = None,
 ) -> None:
     """Draw the validation error of the cells of learning rate and batch size, on a log scale."""
-    grid = Grid(
-        sorted(map(int, cells["batch_size"].unique())),
-        sorted(map(float, cells["learning_rate"].unique())),
+    sizes = sorted(cells["batch_size"].unique().tolist())
+    rates = sorted(cells["learning_rate"].unique().tolist())
+    cells, selected = (
+        each.assign(x=each["batch_size"].map(sizes.index), y=each["learning_rate"].map(rates.index))
+        for each in (cells, selected)
     )
     ax.grid(visible=False)
-    crossed = _join(ax, grid, selected, rules)
-    _shade(ax, grid, cells, crossed, scale)
-    _box(ax, grid, selected)
-    style.fixed_ticks(ax.yaxis, np.arange(len(grid.rates)) + 0.5, map(rate, grid.rates))
-    style.fixed_ticks(ax.xaxis, np.arange(len(grid.sizes)) + 0.5, map(str, grid.sizes))
+    crossed = _join(ax, sizes, rates, selected, rules)
+    _shade(ax, cells, crossed, scale)
+    _box(ax, selected)
+    style.fixed_ticks(ax.yaxis, np.arange(len(rates)) + 0.5, map(rate, rates))
+    style.fixed_ticks(ax.xaxis, np.arange(len(sizes)) + 0.5, map(str, sizes))
     ax.tick_params(length=0)
     ax.set(xlabel=style.BATCH_SIZE, ylabel="Learning rate")
-    if recommended in grid.sizes:
-        left = grid.sizes.index(recommended)
+    if recommended in sizes:
+        left = sizes.index(recommended)
         style.recommend(ax, recommended, left + 0.5, width=0)
         frame: dict[str, Any] = {"fill": False, "ec": style.GREEN, "lw": 2.4, "clip_on": False}
-        ax.add_patch(Rectangle((left, 0), 1, len(grid.rates), zorder=6, **frame))
+        ax.add_patch(Rectangle((left, 0), 1, len(rates), zorder=6, **frame))
 
 
-class Grid(NamedTuple):
-    """Columns and rows of the grid of rates."""
-
-    sizes: list[int]
-    rates: list[float]
-
-    def cell(self, row: Row) -> tuple[int, int]:
-        """Return column and row of a batch size and learning rate."""
-        return self.sizes.index(row["batch_size"]), self.rates.index(row["learning_rate"])
-
-
-def _shade(
-    ax: Axes, grid: Grid, cells: pd.DataFrame, crossed: set[tuple[int, int]], scale: float
-) -> None:
+def _shade(ax: Axes, cells: pd.DataFrame, crossed: set[tuple[int, int]], scale: float) -> None:
     """Draw the cells with their errors; below those that a line crosses is a plate."""
     wide = cells.pivot_table(
         index="learning_rate", columns="batch_size", values="error", dropna=False
@@ -89,7 +78,7 @@ def _shade(
     ax.pcolormesh(np.ma.filled(norm(wide), np.nan), cmap=shades, vmin=0, vmax=1, zorder=2)
     colors = shades(np.ma.filled(norm(cells["error"].to_numpy()), np.nan))[:, :3]
     for row, color in zip(cells.to_dict("records"), colors.tolist(), strict=True):
-        x, y = grid.cell(row)
+        x, y = row["x"], row["y"]
         if not row["eligible"]:
             look: dict[str, Any] = {"fill": False, "hatch": "////", "ec": style.GREY, "lw": 0}
             ax.add_patch(Rectangle((x, y), 1, 1, zorder=2.5, **look))
@@ -102,11 +91,10 @@ def _shade(
             )  # fmt: skip
 
 
-def _box(ax: Axes, grid: Grid, selected: pd.DataFrame) -> None:
+def _box(ax: Axes, selected: pd.DataFrame) -> None:
     """Draw a box around the selected rate of each batch size, dashed at the edge of the rates."""
     for at_edge, rows in selected.groupby("at_edge"):
-        cells = np.array([grid.cell(row) for row in rows.to_dict("records")])
-        outlines = (cells[:, None] + _BOX).reshape(-1, 2)
+        outlines = (rows[["x", "y"]].to_numpy()[:, None] + _BOX).reshape(-1, 2)
         for (color, width), line in zip(_HALO, ("-", _LINES[bool(at_edge)]), strict=True):
             look: dict[str, Any] = {"solid_joinstyle": "miter", "dash_joinstyle": "miter"}
             ax.plot(*outlines.T, color=color, lw=width, ls=line, zorder=4, **look)
@@ -120,16 +108,20 @@ def _norm(cells: pd.DataFrame) -> LogNorm:
 
 
 def _join(
-    ax: Axes, grid: Grid, selected: pd.DataFrame, rules: pd.DataFrame
+    ax: Axes,
+    sizes: list[int],
+    rates: list[float],
+    selected: pd.DataFrame,
+    rules: pd.DataFrame,
 ) -> set[tuple[int, int]]:
     """Draw the selected rates and the rules within the grid; return the cells with a line."""
-    edges, columns = np.log(grid.rates), np.arange(len(grid.sizes)) + 0.5
+    edges, columns = np.log(rates), np.arange(len(sizes)) + 0.5
     crossed: set[tuple[int, int]] = set()
     known = selected.set_index("batch_size")[["learning_rate"]].join(rules.set_index("batch_size"))
     # Of the rules, one is named where it ends and the other where it begins: they may meet.
     looks = (("learning_rate", "-", 0), ("linear", "--", -1), ("root", ":", 0))
     for column, dashes, end in looks:
-        logs = np.log(known[column].reindex(grid.sizes).to_numpy(np.float64))
+        logs = np.log(known[column].reindex(sizes).to_numpy(np.float64))
         inside = (logs >= edges[0] - _CLOSE) & (logs <= edges[-1] + _CLOSE)
         up = np.where(inside, np.interp(logs, edges, np.arange(len(edges)) + 0.5), np.nan)
         for (color, width), line in zip(_HALO, ("-", dashes), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -184,21 +184,13 @@ def _choice(
 ) -> dict[str, object]:
     budgets = [rows for _, rows in table.groupby("budget")]
     first = next(number for number, rows in enumerate(budgets) if rows["common"].all())
-    known: dict[float, list[Row]] = {rows["budget"].iloc[0]: [] for rows in budgets}
-    for row in table.dropna(subset="metric").to_dict("records"):
-        known[row["budget"]].append(row)
-    steps = [
-        _step(analysis, rows, records, (bottom, top))
-        for rows, records in zip(budgets, known.values(), strict=True)
-    ]
-    return {"first": first, "steps": steps}
+    return {"first": first, "steps": [_step(analysis, rows, bottom, top) for rows in budgets]}
 
 
-def _step(
-    analysis: Analysis, rows: pd.DataFrame, records: Sequence[Row], within: tuple[float, float]
-) -> dict[str, object]:
-    """What one budget shows; `records` are those of the rows that have a metric."""
-    (low, high), (bottom, top) = limits(rows, analysis.measure), within
+def _step(analysis: Analysis, rows: pd.DataFrame, bottom: float, top: float) -> dict[str, object]:
+    """What one budget shows."""
+    low, high = limits(rows, analysis.measure)
+    known = [row for row in rows.to_dict("records") if not math.isnan(row["metric"])]
 
     def height(value: float) -> float | None:
         share = (min(max(value, low), high) - low) / (high - low)
@@ -209,8 +201,8 @@ def _step(
         "amount": amount(rows["rule"].iloc[0], rows["budget"].iloc[0]),
         "said": budget_sentence(analysis, rows),
         "ticks": [[height(tick), analysis.measure.tick(tick)] for tick in ticks],
-        "marks": [_mark(analysis, row, height) for row in records],
-        "rows": [_row(analysis, row) for row in records],
+        "marks": [_mark(analysis, row, height) for row in known],
+        "rows": [_row(analysis, row) for row in known],
     }
 
 
