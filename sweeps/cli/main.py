@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 NOT_USABLE, BUG, INTERRUPTED = 7, 70, 130
 
-_OBJECTS_BETWEEN_COLLECTIONS = 200_000
+_OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 
 _EPILOG = """\
 Start with `bpsweep recommend digits`, or `bpsweep recommend FILE --target COLUMN`.
