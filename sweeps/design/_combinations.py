@@ -8,17 +8,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sweeps.spec import (
-    AXES,
-    BUDGETS,
-    HYPERPARAMETERS,
-    Location,
-    OptimizerChoice,
-    PowersOfTwo,
-    ScheduleChoice,
-    StudySpecification,
-)
-from sweeps.spec.axes import Axes
+from sweeps.spec import Location, StudySpecification
+from sweeps.spec.axes import AXES, BUDGETS, HYPERPARAMETERS, Axes, OptimizerChoice, ScheduleChoice
+from sweeps.spec.types import PowersOfTwo
 
 RATES = "learning_rates"
 

@@ -14,19 +14,9 @@ from sweeps.data.facts import DataFacts, Facts, key_of
 from sweeps.design._combinations import Combination, agrees, combinations
 from sweeps.design.families import Family, Group, labels_of
 from sweeps.design.trials import Configuration, fields_from
-from sweeps.spec import (
-    AUTO,
-    AXES,
-    BUDGETS,
-    EXAMPLES,
-    FULL,
-    GrowthChoice,
-    PowersOfTwo,
-    ScheduleChoice,
-    StudySpecification,
-    rounded,
-)
-from sweeps.spec.types import METRICS, NEGATIVES
+from sweeps.spec import StudySpecification
+from sweeps.spec.axes import AXES, BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
+from sweeps.spec.types import AUTO, FULL, METRICS, NEGATIVES, PowersOfTwo, rounded
 
 
 @dataclass(frozen=True)

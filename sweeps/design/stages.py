@@ -38,7 +38,8 @@ from sweeps.design.experiment import (
 )
 from sweeps.design.families import Group
 from sweeps.design.trials import Planned
-from sweeps.spec import LARGEST_RATE, SMALLEST_RATE, StudySpecification, rounded
+from sweeps.spec import StudySpecification
+from sweeps.spec.types import LARGEST_RATE, SMALLEST_RATE, rounded
 
 Curves = Callable[[Iterable[str]], pd.DataFrame]  # the curves of trials
 

@@ -21,19 +21,19 @@ from sweeps.design.checks.contradictions import Contradiction, contradictions
 from sweeps.design.experiment import Experiment, refinement_seeds
 from sweeps.design.trials import fields_from
 from sweeps.errors import DataError, Problem, SpecificationError, counted, shown
-from sweeps.spec import (
+from sweeps.spec import StudySpecification, path_of
+from sweeps.spec.axes import AXES, GrowthChoice
+from sweeps.spec.model import parse
+from sweeps.spec.types import (
     AUTO,
-    AXES,
     FULL,
     LARGEST_RATE,
+    METRICS,
+    MOST_EPOCHS,
     MOST_TRIALS,
+    NEGATIVES,
     SMALLEST_RATE,
-    GrowthChoice,
-    StudySpecification,
-    path_of,
 )
-from sweeps.spec.model import parse
-from sweeps.spec.types import METRICS, MOST_EPOCHS, NEGATIVES
 
 
 def experiment_of(keys: Mapping[str, Any], source: str, folder: Path) -> Experiment:

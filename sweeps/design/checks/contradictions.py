@@ -9,19 +9,16 @@ from typing import Any
 from bpengine.optim import OPTIMIZERS
 from sweeps.design._combinations import RATES, Value, blocks, most_cells
 from sweeps.errors import Problem, did_you_mean, shown
-from sweeps.spec import (
+from sweeps.spec import Location, StudySpecification, path_of
+from sweeps.spec.axes import (
     BUDGETS,
     EXAMPLES,
     HYPERPARAMETERS,
-    MOST_TRIALS,
-    Location,
+    UPDATES,
     OptimizerChoice,
     ScheduleChoice,
-    StudySpecification,
-    path_of,
 )
-from sweeps.spec.axes import UPDATES
-from sweeps.spec.types import LARGEST_SEED, NONE
+from sweeps.spec.types import LARGEST_SEED, MOST_TRIALS, NONE
 
 
 @dataclass(frozen=True)
