@@ -41,12 +41,11 @@ Advance = Callable[[Sequence[float], int], None]
 """Takes the costs of work that has been done, and the number of things."""
 
 
-class Remaining:
-    """Predicts when work will be done, from its predicted cost and the time its done part took."""
+class Done:
+    """What is done, and when the rest will be, from its predicted cost and the time so far."""
 
     def __init__(self, costs: Iterable[float]) -> None:
-        self._cost = sum(costs)
-        self._done = 0.0
+        self._cost, self._done, self.ended = sum(costs), 0.0, 0
         self._began = time.monotonic()
 
     @property
@@ -54,17 +53,20 @@ class Remaining:
         """Share of the predicted cost that is done."""
         return min(1.0, self._done / self._cost) if self._cost else 1.0
 
-    def add(self, costs: Iterable[float]) -> None:
+    def add(self, costs: Iterable[float], count: int) -> None:
         """Add finished work."""
         self._done += sum(costs)
+        self.ended += count
 
     @property
-    def text(self) -> str:
+    def seconds(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._began
+
+    @property
+    def left(self) -> str:
         """The seconds left, in words; nothing before anything has ended."""
-        if not self._done:
-            return ""
-        elapsed = time.monotonic() - self._began
-        return f"about {elapsed * (1 / self.share - 1):.0f} s left"
+        return f"about {self.seconds * (1 / self.share - 1):.0f} s left" if self._done else ""
 
 
 @contextmanager
@@ -72,14 +74,19 @@ def progress(
     what: str, costs: Iterable[float], count: int, stream: TextIO | None = None
 ) -> Iterator[Advance]:
     """Show the progress of one stage of work; costs are in any unit."""
-    stream = stream or sys.stderr
-    show = _bar if stream.isatty() else _lines
-    with show(what, Remaining(costs), count, stream) as advance:
+    stream, done = stream or sys.stderr, Done(costs)
+    shown = _bar if stream.isatty() else _lines
+    with shown(what, done, count, stream) as show:
+
+        def advance(costs: Sequence[float], count: int) -> None:
+            done.add(costs, count)
+            show()
+
         yield advance
 
 
 @contextmanager
-def _bar(what: str, remaining: Remaining, things: int, stream: TextIO) -> Iterator[Advance]:
+def _bar(what: str, done: Done, count: int, stream: TextIO) -> Iterator[Callable[[], None]]:
     # Most runs have no terminal, or nothing to run: rich takes a fifth of a second.
     from rich import console  # noqa: PLC0415
     from rich import progress as bars  # noqa: PLC0415
@@ -92,34 +99,22 @@ def _bar(what: str, remaining: Remaining, things: int, stream: TextIO) -> Iterat
         bars.TimeElapsedColumn(),
         bars.TextColumn("{task.fields[left]}"),
     )
-    ended = 0
     with bars.Progress(*columns, console=console.Console(file=stream)) as bar:
-        task = bar.add_task(what, total=1.0, ended=0, count=things, left="")
-
-        def advance(costs: Sequence[float], count: int) -> None:
-            nonlocal ended
-            ended += count
-            remaining.add(costs)
-            bar.update(task, completed=remaining.share, ended=ended, left=remaining.text)
-
-        yield advance
+        task = bar.add_task(what, total=1.0, ended=0, count=count, left="")
+        yield lambda: bar.update(task, completed=done.share, ended=done.ended, left=done.left)
 
 
 @contextmanager
-def _lines(what: str, remaining: Remaining, things: int, stream: TextIO) -> Iterator[Advance]:
-    started = last_time = time.monotonic()
-    last_share, ended = 0.0, 0
+def _lines(what: str, done: Done, count: int, stream: TextIO) -> Iterator[Callable[[], None]]:
+    last_seconds = last_share = 0.0
 
-    def advance(costs: Sequence[float], count: int) -> None:
-        nonlocal ended, last_time, last_share
-        ended += count
-        remaining.add(costs)
-        share, now = remaining.share, time.monotonic()
-        waited, gained = now - last_time, share - last_share
+    def show() -> None:
+        nonlocal last_seconds, last_share
+        waited, gained = done.seconds - last_seconds, done.share - last_share
         if waited >= LINE_SECONDS or (gained >= LINE_SHARE and waited >= LEAST_SECONDS):
-            last_time, last_share = now, share
-            left = filter(None, (f"({share:.0%})", remaining.text))
-            write(f"{what}: {ended}/{things} {', '.join(left)}", stream=stream)
+            last_seconds, last_share = last_seconds + waited, done.share
+            left = filter(None, (f"({done.share:.0%})", done.left))
+            write(f"{what}: {done.ended}/{count} {', '.join(left)}", stream=stream)
 
-    yield advance
-    write(f"{what}: {ended}/{things} in {time.monotonic() - started:.1f} s", stream=stream)
+    yield show
+    write(f"{what}: {done.ended}/{count} in {done.seconds:.1f} s", stream=stream)

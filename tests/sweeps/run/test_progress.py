@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from reports.schema.results import CONFIRM, EXPLORE, EXTEND, REFINE
-from sweeps.run._progress import Remaining, progress, step_title
+from sweeps.run._progress import Done, progress, step_title
 from sweeps.spec import StudySpecification
 
 
@@ -68,14 +68,14 @@ def test_each_stage_is_a_step_of_those_there_are() -> None:
 def test_the_prediction_learns_what_work_costs_indeed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 30.0, 40.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock))
-    remaining = Remaining([10.0, 90.0])
-    assert remaining.text == ""
-    remaining.add([10.0])
-    assert remaining.share == 0.1
-    assert remaining.text == "about 270 s left"
-    remaining.add([90.0])
-    assert remaining.text == "about 0 s left"
+    done = Done([10.0, 90.0])
+    assert done.left == ""
+    done.add([10.0], 1)
+    assert (done.share, done.ended) == (0.1, 1)
+    assert done.left == "about 270 s left"
+    done.add([90.0], 2)
+    assert (done.left, done.ended) == ("about 0 s left", 3)
 
 
 def test_no_work_is_done() -> None:
-    assert Remaining([]).share == 1
+    assert Done([]).share == 1
