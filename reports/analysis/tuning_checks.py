@@ -33,6 +33,7 @@ class CoarseGrid:
     batch_size: int
     factor: float  # ratio of the best rate and the farther one of its neighbours
     gain: float  # by how much a rate in between may be better than the best one tried
+    rate: float  # that rate
 
 
 def fixed_rate(cells: pd.DataFrame) -> FixedRate | None:
@@ -77,15 +78,18 @@ def _coarse(cells: pd.DataFrame, rate: float, error: float) -> CoarseGrid | None
     logs = np.log(rates[around])
     if logs.size <= _UPPER or not cells["eligible"].to_numpy()[around].all():
         return None
-    gain = peak_above(logs, cells["validation_metric"].to_numpy()[around])
+    peak, gain = peak_of(logs, cells["validation_metric"].to_numpy()[around])
     if not gain > error:
         return None
-    return CoarseGrid(int(cells["batch_size"].iloc[0]), math.exp(np.diff(logs).max()), gain)
+    size, factor = int(cells["batch_size"].iloc[0]), math.exp(np.diff(logs).max())
+    return CoarseGrid(size, factor, gain, math.exp(peak))
 
 
-def peak_above(x: np.ndarray, y: np.ndarray) -> float:
-    """Return by how much the parabola through three points peaks above the middle one."""
+def peak_of(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Return where the parabola through three points peaks, and how far above the middle one."""
     left, right = np.diff(y) / np.diff(x)
     bend = float((right - left) / (x[_UPPER] - x[_LOWER]))
     slope = float(left + bend * (x[_BEST] - x[_LOWER]))
-    return slope**2 / (-4 * bend) if bend < 0 else 0.0
+    if bend >= 0:
+        return float(x[_BEST]), 0.0
+    return float(x[_BEST]) - slope / (2 * bend), slope**2 / (-4 * bend)

@@ -11,7 +11,7 @@ from sweeps.data import REGRESSION
 from sweeps.data.facts import IMBALANCED, DataFacts
 
 RATES = (0.03, 0.1, 0.3, 1.0)  # at first; more are tried where the best lies at their edge
-EXTENSIONS = 3  # on either side, at most
+EXTENSIONS, INSERTIONS = 3, 2  # on either side, at most; between them
 SEEDS = 3  # that choose rates
 FRESH, MORE_FRESH = 5, 10  # fresh seeds that judge them: the fewest that show a size near-optimal
 EPOCHS = 20  # for which the smallest batch size is chosen
@@ -93,6 +93,7 @@ def keys_of(name: str, dataset: object, facts: DataFacts, grid: Grid) -> dict[st
         "batch_sizes": grid.batch_sizes,
         "learning_rates": list(RATES),
         "extensions": EXTENSIONS,
+        "insertions": INSERTIONS,
         "epochs": grid.epochs,
         "seeds": {"first": 1, "count": SEEDS},
         "confirmation_seeds": {"first": 101, "count": grid.fresh},

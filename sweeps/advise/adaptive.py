@@ -50,7 +50,7 @@ from sweeps.worker.train import one_blas_thread
 CHOSEN = "Chosen by `bpsweep recommend`, by the rules of docs/recommend.md."
 SHARE = 0.5  # of the time for trials, for the first grid; the rest is for what needs more seeds
 MOST = 0.9  # of it, where half is too little for any grid
-EXTENSION = 1.25  # with rates that are added at the edges, by what was planned
+EXTENSION = 1.4  # with rates that are added at the edges and between, by what was planned
 REPORT_SECONDS, START_SECONDS = 3.5, 2.5  # of the report and of workers, at middling speed
 LEARNING = 1.0  # predicted seconds that show the load; what was before them counts half
 WIDENINGS = 2  # of the batch sizes, at most

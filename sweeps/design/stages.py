@@ -5,6 +5,7 @@ Each is derived from the specification and the results so far: a run can be inte
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
@@ -13,6 +14,7 @@ from reports.analysis import select_rates, summarise_cells
 from reports.analysis.batch_sizes import later_half, reference_size
 from reports.analysis.selection import SELECTION_COLUMNS
 from reports.analysis.target_rates import Goal, unconfirmed_rates
+from reports.analysis.tuning_checks import coarse_grids
 from reports.schema import (
     CELL,
     CONFIRM,
@@ -61,10 +63,12 @@ def derived(
         seeds = pd.Series(len(specification.seeds), index)
         yield EXPLORE, experiment.explored
         while True:
-            cells = summarise_cells(table(), seeds)
+            trials = table()
+            cells = summarise_cells(trials, seeds)
             ranking = select_rates(cells)
             best = _best_rates(ranking)
             added = _further_rates(experiment, tried, best, cells)
+            added |= _rates_between(experiment, tried, trials, cells, ranking)
             if not added:
                 break
             yield EXTEND, trials_of(experiment, {cell: [rate] for cell, rate in added.items()})
@@ -115,14 +119,40 @@ def _next_rate(
     grid: Sequence[float], tried: Sequence[float], best: float | None, limit: int
 ) -> float | None:
     """Return the rate to be tried next, if there is one; at most `limit` are added on a side."""
-    below = sum(rate < grid[0] for rate in tried)
-    above = sum(rate > grid[-1] for rate in tried)
+    below, above = _extended(grid, tried)
     rate = 0.0
     if best == min(tried) and below < limit:
         rate = rounded(grid[0] * (grid[0] / grid[1]) ** (below + 1))
     elif best == max(tried) and above < limit:
         rate = rounded(grid[-1] * (grid[-1] / grid[-2]) ** (above + 1))
     return rate if SMALLEST_RATE <= rate <= LARGEST_RATE else None
+
+
+def _extended(grid: Sequence[float], tried: Sequence[float]) -> tuple[int, int]:
+    """Return how many rates the grid has gone on by on either side; others may lie between them."""
+    below = math.log(grid[0] / min(tried)) / math.log(grid[1] / grid[0])
+    above = math.log(max(tried) / grid[-1]) / math.log(grid[-1] / grid[-2])
+    return round(below), round(above)
+
+
+def _rates_between(
+    experiment: Experiment,
+    tried: Mapping[Cell, Sequence[float]],
+    trials: pd.DataFrame,
+    cells: pd.DataFrame,
+    ranking: pd.DataFrame,
+) -> dict[Cell, float]:
+    """Return a rate for each batch size where a better one probably lies between those tried."""
+    limit, rates = experiment.specification.insertions, dict[Cell, float]()
+    for group in experiment.groups if limit else ():
+        parts = (frame[frame["group"] == group.label] for frame in (trials, cells, ranking))
+        for coarse in coarse_grids(*parts):
+            cell = group.label, coarse.batch_size
+            grid, rate = experiment.grid[cell], float(f"{coarse.rate:.2g}")
+            ladder = len(grid) + sum(_extended(grid, tried[cell]))
+            if rate not in tried[cell] and len(tried[cell]) - ladder < limit:
+                rates[cell] = rate
+    return rates
 
 
 def fresh_trials(

@@ -102,7 +102,9 @@ def _group_forecast(experiment: Experiment, group: Group) -> GroupForecast:
         group=group.label,
         explore=explored * sum(map(len, group.grid.values())),
         confirm=sizes * fresh,
-        most_extend=2 * specification.extensions * explored * extendable,
+        most_extend=explored
+        * extendable
+        * (2 * specification.extensions + specification.insertions),
         most_refine=sizes * specification.refinement_seeds,
         most_target=specification.target_rates * specification.explore * extendable * fresh,
     )

@@ -164,6 +164,12 @@ class StudySpecification(Axes):
         "size's learning rates while the best lies at their edge; 0 for none",
         unit="rates",
     )
+    insertions: Annotated[int, Field(ge=0, le=100)] = key(
+        0,
+        "how many rates are added between a batch size's learning rates, where a parabola peaks "
+        "above the best by more than its standard error over `seeds`; 0 for none",
+        unit="rates",
+    )
     confirmation_seeds: SomeSeeds = key(
         (),
         "fresh seeds on which the selected rate of each batch size is trained again "

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.analysis.tuning_checks import CoarseGrid, coarse_grids, fixed_rate, peak_above
+from reports.analysis.tuning_checks import CoarseGrid, coarse_grids, fixed_rate, peak_of
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, keep, make_results, nothing_run, numbers, small
@@ -82,6 +82,7 @@ def test_a_grid_is_coarse_where_a_rate_between_would_gain_more_than_the_noise() 
     for grid in coarse:
         assert grid.factor == pytest.approx(20)
         assert grid.gain == pytest.approx(0.01 * (0.4 * math.log(20)) ** 2, abs=0.002)
+        assert grid.rate == pytest.approx(20**0.4, rel=0.1)
 
 
 @pytest.mark.parametrize(("factor", "noise"), [(2, 0.004), (20, 0.1)], ids=["fine", "noisy"])
@@ -103,4 +104,10 @@ def test_what_cannot_be_judged_is_not(kept: str) -> None:
 
 
 def test_a_flat_top_has_no_peak_above_it() -> None:
-    assert peak_above(np.array([0.0, 1.0, 2.0]), np.array([0.5, 0.5, 0.5])) == 0
+    assert peak_of(np.array([0.0, 1.0, 2.0]), np.array([0.5, 0.5, 0.5])) == (1.0, 0.0)
+
+
+def test_the_parabola_through_three_points_peaks_where_it_does() -> None:
+    x = np.array([0.0, 1.0, 3.0])
+    peak, gain = peak_of(x, 2 - (x - 1.4) ** 2)
+    assert (peak, gain) == (pytest.approx(1.4), pytest.approx(0.16))

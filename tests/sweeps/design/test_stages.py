@@ -143,6 +143,47 @@ def test_each_side_goes_on_by_its_own_ratio() -> None:
     assert rates_of(played(uneven, peak_at(0.0))["extend"])[5] == [0.03333, 0.01111]
 
 
+def parabola(best: float) -> Result:
+    return lambda _group, trial: -(math.log(trial.learning_rate / best) ** 2) + trial.seed / 1e3
+
+
+@pytest.mark.parametrize(
+    ("best", "limit", "wanted"),
+    [
+        (1.2, 2, [1.2]),
+        (1.2, 0, []),
+        (1.001, 2, []),
+        (0.31, 2, [0.25, 0.125, 0.31]),
+        (4.9, 2, [4.0, 8.0, 4.9]),
+    ],
+    ids=["within", "switched off", "tried", "below", "above, after extending"],
+)
+def test_a_rate_is_added_where_a_parabola_peaks_between_those_tried(
+    best: float, limit: int, wanted: list[float]
+) -> None:
+    stages = played(experiment(insertions=limit, batch_sizes=5), parabola(best))
+    assert rates_of(stages.get("extend", [])) == ({5: wanted} if wanted else {})
+
+
+def test_rates_between_are_few_and_extensions_go_on_from_the_grids_edge() -> None:
+    # The peak moves with every rate that is added; what lies between is no step of the grid's.
+    def jagged(_group: str, trial: Trial) -> float:
+        return math.sin(1e3 * trial.learning_rate) + (trial.learning_rate > 2)
+
+    rates = rates_of(played(experiment(insertions=2, extensions=5), jagged)["extend"])
+    for added in rates.values():
+        steps = [rate for rate in added if math.log2(rate).is_integer()]
+        assert steps == [2.0 ** (2 + step) for step in range(len(steps))]
+        assert len(added) - len(steps) <= 2
+
+
+def test_noise_adds_no_rate_between() -> None:
+    def noisy(_group: str, trial: Trial) -> float:
+        return -(math.log(trial.learning_rate / 1.2) ** 2) + trial.seed
+
+    assert "extend" not in played(experiment(insertions=2), noisy)
+
+
 def test_only_batch_sizes_at_the_edge_get_more() -> None:
     def result(_group: str, trial: Trial) -> float:
         best = 1.0 if trial.configuration.batch_size == 5 else 4.0
