@@ -37,6 +37,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from bpengine.network import Examples
+from reports.schema import FRESH_STAGES
 from sweeps import results
 from sweeps.data import REGRESSION
 from sweeps.data.registry import load
@@ -45,7 +46,7 @@ from sweeps.study import Study
 
 AT_FIRST, ALL, AS_GOOD = 0.8, 1.0, 0.9  # shares of the tables
 CLOSE = 0.02  # of accuracy, balanced accuracy or R2
-SEEDS = 3  # fresh ones, whose splits are compared
+SEEDS = 10  # fresh ones at most, whose splits are compared: three differ by luck alone
 
 
 @dataclass(frozen=True)
@@ -301,7 +302,7 @@ def _scored(folder: Path, tries: int, read: str) -> Result:
     size = answer["batch_size"] or answer["reference"]  # the best, where none is shown near-optimal
     study = results(folder)
     trials = study.trials
-    fresh = trials[(trials["batch_size"] == size) & (trials["seed"] > SEEDS)]
+    fresh = trials[(trials["batch_size"] == size) & (trials["stage"].isin(FRESH_STAGES))]
     fresh = fresh[fresh["test_metric"].notna()].drop_duplicates("seed").head(SEEDS)
     (facts,) = Study.from_target(str(folder / "study.toml"), []).experiment.data.values()
     metric = study.description.groups[0].metric

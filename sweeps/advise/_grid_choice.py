@@ -10,7 +10,8 @@ from typing import Any
 from sweeps.data import REGRESSION
 from sweeps.data.facts import IMBALANCED, DataFacts
 
-RATES = (0.03, 0.1, 0.3, 1.0)  # at first; more are tried where the best lies at their edge
+SGD: dict[str, Any] = {"name": "sgd", "learning_rates": [0.03, 0.1, 0.3, 1.0]}
+ADAM: dict[str, Any] = {"name": "adam", "learning_rates": [0.001, 0.003, 0.01, 0.03]}
 EXTENSIONS, INSERTIONS = 3, 2  # on either side, at most; between them
 SEEDS = 3  # that choose rates
 FRESH, MORE_FRESH = 5, 10  # fresh seeds that judge them: the fewest that show a size near-optimal
@@ -82,6 +83,11 @@ def choose(train_items: int, fits: Callable[[Grid], bool]) -> Grid | None:
     return next(filter(fits, shorter), None)
 
 
+def fresh_seeds(count: int = FRESH) -> dict[str, int]:
+    """Return the seeds that judge."""
+    return {"first": 101, "count": count}
+
+
 def keys_of(name: str, dataset: object, facts: DataFacts, grid: Grid) -> dict[str, Any]:
     """Return the specification of a study."""
     return {
@@ -89,14 +95,13 @@ def keys_of(name: str, dataset: object, facts: DataFacts, grid: Grid) -> dict[st
         "title": f"Which batch size for {name}?",
         "dataset": dataset,
         **network_for(facts.task, facts.most_frequent),
-        "optimizer": "sgd",
+        "optimizer": SGD,
         "batch_sizes": grid.batch_sizes,
-        "learning_rates": list(RATES),
         "extensions": EXTENSIONS,
         "insertions": INSERTIONS,
         "epochs": grid.epochs,
         "seeds": {"first": 1, "count": SEEDS},
-        "confirmation_seeds": {"first": 101, "count": grid.fresh},
+        "confirmation_seeds": fresh_seeds(grid.fresh),
         "noise_examples": min(NOISE_EXAMPLES, facts.train_items),
         "target_rates": False,
     }

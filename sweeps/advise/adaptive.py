@@ -32,11 +32,12 @@ from sweeps.advise._grid_choice import (
     keys_of,
     largest_size,
 )
+from sweeps.advise._optimizer_choice import NO_TIME, comparison, decided
 from sweeps.advise.request import Request
 from sweeps.data.facts import summary_lines
 from sweeps.design.cohorts import update_cost
 from sweeps.design.experiment import Experiment
-from sweeps.errors import UsageError, UserError, tell
+from sweeps.errors import UsageError, UserError, counted, tell
 from sweeps.manage.forecast import forecast
 from sweeps.run import measurements_of, run_study
 from sweeps.run.driver import Limit
@@ -50,6 +51,7 @@ from sweeps.worker.train import one_blas_thread
 CHOSEN = "Chosen by `bpsweep recommend`, by the rules of docs/recommend.md."
 SHARE = 0.5  # of the time for trials, for the first grid; the rest is for what needs more seeds
 MOST = 0.9  # of it, where half is too little for any grid
+COMPARED = 0.15  # of it, for comparing optimizers; what that trains is kept
 EXTENSION = 1.4  # with rates that are added at the edges and between, by what was planned
 REPORT_SECONDS, START_SECONDS = 3.5, 2.5  # of the report and of workers, at middling speed
 LEARNING = 1.0  # predicted seconds that show the load; what was before them counts half
@@ -122,10 +124,11 @@ class Advice:
 def advise(request: Request, budget: TimeBudget) -> Advice:
     """Run a short study and return what it found; whatever ends it, trials that ended are kept."""
     experiment = _beginning(request, budget)
-    tell(
-        *summary_lines(experiment.data.values(), experiment.specification.metric),
-        _planned(experiment),
-    )
+    tell(*summary_lines(experiment.data.values(), experiment.specification.metric))
+    if len(experiment.groups) > 1:
+        compared = carry_on(request, budget, experiment)
+        experiment = request.experiment(decided(given(experiment.specification), compared))
+    tell(experiment.specification.title, _planned(experiment))
     results = carry_on(request, budget, experiment)
     refused = None
     for grow in (fuller, *WIDENINGS * [wider], closer, quickest):
@@ -151,7 +154,8 @@ def advise(request: Request, budget: TimeBudget) -> Advice:
 def _planned(experiment: Experiment) -> str:
     (group,) = experiment.groups
     widths, budget = "-".join(map(str, group.family.shared.widths)), group.family.shared.budget
-    return f"network {widths}, {budget.epochs} epochs, batch {sizes([*group.grid])}"
+    epochs = counted(budget.epochs or 0, "epoch")
+    return f"network {widths}, {epochs}, batch {sizes([*group.grid])}"
 
 
 def _beginning(request: Request, budget: TimeBudget) -> Experiment:
@@ -207,7 +211,16 @@ def first_study(request: Request, budget: TimeBudget) -> Experiment:
         short = needed(whole) / SHARE + budget.slowdown * START_SECONDS
         what = f"{facts.train_items} training examples"
         raise _too_short(request, budget, what, budget.kept + short)
-    return made(grid.core)
+    return compared_first(request, keys_of(request.name, dataset, facts, grid.core), budget)
+
+
+def compared_first(request: Request, keys: dict[str, Any], budget: TimeBudget) -> Experiment:
+    """Return what compares optimizers for a study if that takes little of the time; else it."""
+    compared = request.experiment(comparison(keys))
+    seconds = request.seconds(compared) * budget.slowdown * EXTENSION
+    if seconds <= COMPARED * budget.spare:
+        return compared
+    return request.experiment(keys | {"title": f"{keys['title']} {NO_TIME}"})
 
 
 def _refuse_busy(request: Request, budget: TimeBudget) -> None:
@@ -233,7 +246,7 @@ def _too_short(request: Request, budget: TimeBudget, what: str, seconds: float) 
 
 def calibrate(budget: TimeBudget, experiment: Experiment) -> None:
     """Measure a few updates at each batch size: how fast is this machine, and its benchmark?"""
-    ((group, measurements),) = measurements_of(experiment).values()
+    (group, measurements), *_ = measurements_of(experiment).values()
     largest = max(planned.batch_size for planned in measurements)
     began, processor = budget.now(), time.process_time()
     with one_blas_thread():

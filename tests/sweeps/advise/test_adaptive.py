@@ -197,6 +197,45 @@ def test_the_same_again_goes_on_with_the_same_study(
     assert again.analysis.counts == advice.analysis.counts
 
 
+def test_the_study_says_which_optimizer_was_chosen_and_holds_no_other(
+    advised: tuple[Path, adaptive.Advice],
+) -> None:
+    folder, advice = advised
+    study = results(folder).description
+    assert len(study.groups) == 1
+    assert study.aside > 0
+    assert "sgd " in study.title
+    assert "adam " in study.title
+    assert advice.experiment.specification.title == study.title
+
+
+@pytest.mark.parametrize("seconds", [1e9, 120.0], ids=["plenty", "too few to compare"])
+def test_optimizers_are_compared_where_time_allows(tmp_path: Path, seconds: float) -> None:
+    asked, budget = request(tmp_path), TimeBudget(seconds, 0, Clock())
+    (facts,) = small(tmp_path / "other")[1].data.values()
+    keys = grid_choice.keys_of("iris", "iris", facts, grid_choice.Grid(1, 16, 100))
+    budget.slowdown = 1.0 if seconds > 1e3 else 60.0
+    begun = adaptive.compared_first(asked, keys, budget)
+    assert len(begun.groups) == (2 if seconds > 1e3 else 1)
+    assert ("sgd" in begun.specification.title) == (seconds < 1e3)
+
+
+def test_a_comparison_that_was_cut_short_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(tmp_path / "cut")
+    monkeypatch.setattr(grid_choice, "EPOCHS", 1)
+    monkeypatch.setattr(grid_choice, "MORE_EPOCHS", ())
+    begun = adaptive.first_study(asked, TimeBudget(1e9, 0, Clock()))
+    assert len(begun.groups) == 2
+    adaptive.carry_on(asked, TimeBudget(-1e9, 0, Clock()), begun)
+    for grow in ("fuller", "wider", "closer", "quickest"):
+        monkeypatch.setattr(adaptive, grow, lambda *_: None)
+    advice = advise(asked, TimeBudget(1e9, 0, Clock()))
+    assert len(advice.experiment.groups) == 1
+    assert advice.analysis.answer.reference is not None
+
+
 def test_another_study_is_refused(advised: tuple[Path, adaptive.Advice]) -> None:
     folder, _ = advised
     other = Request("wine", "wine", folder, 1)
