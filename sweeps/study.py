@@ -87,7 +87,8 @@ def recommend(
         out = out or Path("data-recommendation")
         data, targets = out / kept.kept(out)["path"], kept.targets
     settings = [f"{name}={toml_value(value)}" for name, value in _plain(parameters).items()]
-    request = request_of(str(data), targets, minutes, out, n_jobs, settings=settings)
+    asked = (str(data), targets, minutes, out, n_jobs)
+    request = request_of(*asked, started=budget.started, settings=settings)
     advise(request, budget)
     return results(request.folder)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import time
 from collections.abc import Callable
@@ -14,7 +13,6 @@ from typing import Any
 
 from joblib import cpu_count
 
-from reports import build_report
 from reports.analysis import select_rates, summarise_cells
 from reports.output.json import answer_content
 from reports.recommend import Analysis
@@ -25,6 +23,7 @@ from reports.text import cautions
 from sweeps.advise._grid_choice import (
     CORE,
     EPOCHS,
+    LARGER,
     MORE_FRESH,
     SMALLEST,
     Grid,
@@ -33,12 +32,18 @@ from sweeps.advise._grid_choice import (
     largest_size,
 )
 from sweeps.advise._optimizer_choice import NO_TIME, comparison, decided
-from sweeps.advise.request import Request
+from sweeps.advise.request import (
+    MOST,
+    REPORT_SECONDS,
+    START_SECONDS,
+    Request,
+    refuse_busy,
+    too_short,
+)
 from sweeps.data.facts import summary_lines
 from sweeps.design.cohorts import update_cost
 from sweeps.design.experiment import Experiment
 from sweeps.errors import UsageError, UserError, counted, tell
-from sweeps.manage.forecast import forecast
 from sweeps.run import measurements_of, run_study
 from sweeps.run.driver import Limit
 from sweeps.run.timing_pass import splits_of
@@ -50,10 +55,9 @@ from sweeps.worker.train import one_blas_thread
 
 CHOSEN = "Chosen by `bpsweep recommend`, by the rules of docs/recommend.md."
 SHARE = 0.5  # of the time for trials, for the first grid; the rest is for what needs more seeds
-MOST = 0.9  # of it, where half is too little for any grid
+PROMPT = 0.1  # of all the time: what has been refused by then is refused early enough
 COMPARED = 0.15  # of it, for comparing optimizers; what that trains is kept
 EXTENSION = 1.4  # with rates that are added at the edges and between, by what was planned
-REPORT_SECONDS, START_SECONDS = 3.5, 2.5  # of the report and of workers, at middling speed
 LEARNING = 1.0  # predicted seconds that show the load; what was before them counts half
 WIDENINGS = 2  # of the batch sizes, at most
 FURTHER_SEEDS = (40, 20, 10, 5)  # where the spread shows that more are needed: the most that fit
@@ -146,6 +150,8 @@ def advise(request: Request, budget: TimeBudget) -> Advice:
             break
         experiment, results = larger, grown
     results = run_study(experiment, request.folder, request.jobs, limit=budget)
+    from reports import build_report  # noqa: PLC0415 - a refusal needs no matplotlib
+
     page = build_report(results, request.folder)
     (analysis,) = analyse(results)
     return Advice(experiment, analysis, page, budget.spent, budget.total)
@@ -183,12 +189,11 @@ def _stored(request: Request) -> Experiment:
 
 def first_study(request: Request, budget: TimeBudget) -> Experiment:
     """Return the study that the time allows; a usage error if not even one epoch fits."""
-    _refuse_busy(request, budget)
     least = {"batch_sizes": 1, "learning_rates": 1.0, "seeds": 1, "epochs": 1}
     dataset = request.sampled_dataset
     draft = request.experiment({"name": request.name, "dataset": dataset, **least})
     (facts,) = draft.data.values()
-    _refuse_busy(request, budget)
+    refuse_busy(request.name, budget.total, budget.spent)
 
     def made(grid: Grid) -> Experiment:
         return request.experiment(keys_of(request.name, dataset, facts, grid))
@@ -197,20 +202,20 @@ def first_study(request: Request, budget: TimeBudget) -> Experiment:
     calibrate(budget, made(Grid(1, largest, 1)))
 
     def needed(grid: Grid) -> float:
-        return forecast(made(grid), request.jobs).seconds * budget.slowdown * EXTENSION
+        seconds = request.seconds(made(grid))
+        return budget.slowdown * (seconds * EXTENSION + START_SECONDS * _apart(request, seconds))
 
-    spare = budget.spare - budget.slowdown * START_SECONDS
     grids = (
-        choose(facts.train_items, lambda grid: needed(grid) <= share * spare)  # noqa: B023
+        choose(facts.train_items, lambda grid: needed(grid) <= share * budget.spare)  # noqa: B023
         for share in (SHARE, MOST)
-        if spare > 0
     )
     grid = next(filter(None, grids), None)
-    if grid is None:
-        whole = Grid(min(SMALLEST, largest // 2), largest, EPOCHS)
-        short = needed(whole) / SHARE + budget.slowdown * START_SECONDS
+    if grid is None and (budget.spent < PROMPT * budget.total or not budget.spare):
+        whole = needed(Grid(min(SMALLEST, largest // 2), largest, EPOCHS)) / SHARE
         what = f"{facts.train_items} training examples"
-        raise _too_short(request, budget, what, budget.kept + short)
+        raise too_short(request.name, budget.total, what, budget.spent + budget.kept + whole)
+    # It is late to refuse: what fits of the least study is better than nothing.
+    grid = grid or Grid(min(LARGER, largest // 2), largest, 1)
     return compared_first(request, keys_of(request.name, dataset, facts, grid.core), budget)
 
 
@@ -221,27 +226,6 @@ def compared_first(request: Request, keys: dict[str, Any], budget: TimeBudget) -
     if seconds <= COMPARED * budget.spare:
         return compared
     return request.experiment(keys | {"title": f"{keys['title']} {NO_TIME}"})
-
-
-def _refuse_busy(request: Request, budget: TimeBudget) -> None:
-    """Refuse at once where this process had so little of a processor that nothing would end.
-
-    A process that is old, as that of a notebook, shows nothing of the load.
-    """
-    waiting = max(1.0, budget.spent / time.process_time())
-    least = waiting * (REPORT_SECONDS + START_SECONDS)
-    if budget.spent + least > budget.total:
-        raise _too_short(request, budget, "a report", least / MOST)
-
-
-def _too_short(request: Request, budget: TimeBudget, what: str, seconds: float) -> UsageError:
-    minutes = math.ceil(2 * (budget.spent + seconds) / 60) / 2
-    error = UsageError(
-        f"{request.name}: {budget.total / 60:g} minutes are too few for {what} "
-        f"on this machine now; about {minutes:g} would do."
-    )
-    error.options = (f"--minutes={minutes:g}",)
-    return error
 
 
 def calibrate(budget: TimeBudget, experiment: Experiment) -> None:
@@ -269,11 +253,15 @@ def calibrate(budget: TimeBudget, experiment: Experiment) -> None:
     budget.reserve = budget.slowdown * REPORT_SECONDS + 1.2 * timing
 
 
+def _apart(request: Request, predicted: float) -> bool:
+    """Whether workers are worth their start; what takes less than that runs in this process."""
+    return predicted * (request.jobs - 1) > START_SECONDS
+
+
 def carry_on(request: Request, budget: TimeBudget, experiment: Experiment) -> StudyResults:
     """Run what is missing, and learn from how long it took."""
     predicted, before = request.seconds(experiment), budget.spent
-    # What takes less than workers do to start runs in this process.
-    apart = predicted * (request.jobs - 1) > START_SECONDS
+    apart = _apart(request, predicted)
     jobs, backend = (request.jobs, "loky") if apart else (1, "sequential")
     results = run_study(
         experiment, request.folder, jobs, backend=backend, timing=False, limit=budget

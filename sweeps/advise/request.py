@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,15 @@ from typing import Any
 from sweeps.data.files.file_sources import file_of, is_file, parameters_of_file
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.experiment import Experiment
-from sweeps.errors import Problem
+from sweeps.errors import Problem, UsageError
 from sweeps.spec import named_data
 
 COMMAND = "recommend"
 LARGE_BYTES, SAMPLE = 1_000_000, 20_000  # of a file that is sampled, for each minute: rows of it
 ENOUGH_MINUTES = 10.0  # for what is read of any file
+REPORT_SECONDS, START_SECONDS = 3.5, 2.5  # of the report and of workers, at middling speed
+PLAN_SECONDS, READ_BYTES = 2.5, 20e6  # until a study is planned; of a file, read in a second
+MOST = 0.9  # of the time that is planned for
 
 
 @dataclass(frozen=True)
@@ -62,19 +66,45 @@ def request_of(
     out: Path | None,
     jobs: int,
     *,
+    started: float,
     settings: Sequence[str] = (),
 ) -> Request:
-    """Return a request, or raise every mistake in it."""
+    """Return a request, or raise every mistake in it, or that the machine is too busy for it."""
     problems = []
     if not (math.isfinite(minutes) and minutes > 0):
         problems.append(Problem("--minutes", f"must be above 0, but is {minutes:g}."))
     named = named_data(COMMAND, data, targets, settings, problems)
     name = name_of(data)
     folder = out or Path(f"{name}-recommendation")
+    path, _ = file_of(data)
+    reading = path.stat().st_size / READ_BYTES if is_file(data) else 0.0
+    refuse_busy(name, 60 * minutes, time.monotonic() - started, PLAN_SECONDS + reading)
     from sweeps.run import jobs_of  # noqa: PLC0415 - a refusal needs no pandas
 
     sample = _sample(data, named.parameters, minutes)
     return Request(named.written(folder), name, folder, jobs_of("loky", jobs, None), sample)
+
+
+def refuse_busy(name: str, total: float, spent: float, further: float = 0.0) -> None:
+    """Refuse at once where this process had so little of a processor that nothing would end.
+
+    A process that is old, as that of a notebook, shows nothing of the load.
+    """
+    waiting = max(1.0, spent / time.process_time())
+    least = waiting * (further + REPORT_SECONDS + START_SECONDS)
+    if spent + least > total:
+        raise too_short(name, total, "a report", (spent + least) / MOST)
+
+
+def too_short(name: str, total: float, what: str, seconds: float) -> UsageError:
+    """Return the error that a time is too short, with about the one that would do."""
+    minutes = math.ceil(2 * seconds / 60) / 2
+    error = UsageError(
+        f"{name}: {total / 60:g} minutes are too few for {what} "
+        f"on this machine now; about {minutes:g} would do."
+    )
+    error.options = (f"--minutes={minutes:g}",)
+    return error
 
 
 def _sample(data: str, parameters: Mapping[str, Any], minutes: float) -> int:

@@ -51,7 +51,8 @@ def _recommend(options: argparse.Namespace) -> int:
     from sweeps.advise.request import request_of
 
     asked = (options.data, options.target, options.minutes, options.out, options.jobs)
-    request = request_of(*asked, settings=[*data_settings(options), *options.set])
+    settings = [*data_settings(options), *options.set]
+    request = request_of(*asked, started=started, settings=settings)
     from sweeps.advise.adaptive import TimeBudget, advice_content, advise
     from sweeps.cli._ending import ending
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
 import tomllib
 from pathlib import Path
 
 import pytest
 
+import reports
 from reports.recommend.analysis import analyse
 from reports.schema.results import StudyResults
 from sweeps.advise import _grid_choice as grid_choice
@@ -104,13 +104,25 @@ def test_too_little_time_is_reported_before_anything_is_trained(tmp_path: Path) 
     assert float(option.removeprefix("--minutes=")) > 0.05
 
 
-def test_a_busy_machine_refuses_before_data_are_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("spent", [5.0, 7.0, 60.0])
+def test_what_is_not_refused_early_is_the_least_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spent: float
+) -> None:
     clock = Clock()
-    clock.time = 9 * time.process_time()
-    with pytest.raises(UsageError, match="too few for a report"):
-        advise(
-            Request("none.csv", "none", tmp_path / "new", 1), TimeBudget(clock.time + 50, 0, clock)
-        )
+    clock.time = spent
+    monkeypatch.setattr(adaptive, "refuse_busy", lambda *_: None)
+    monkeypatch.setattr(adaptive, "calibrate", lambda *_: None)
+    budget = TimeBudget(60, 0, clock, slowdown=1e6)
+    if spent != 7.0:
+        with pytest.raises(UsageError, match="90 training examples"):
+            adaptive.first_study(request(tmp_path), budget)
+        return
+    least = adaptive.first_study(request(tmp_path), budget)
+    assert least.specification.epochs == (1,)
+    assert [*least.groups[0].grid] == [8, 16]
+    advice = advise(request(tmp_path), budget)
+    assert advice.page.is_file()
+    assert advice.analysis.answer.batch_size is None
 
 
 def test_a_refusal_for_time_ends_with_the_command_that_goes_on(
@@ -190,7 +202,7 @@ def test_the_same_again_goes_on_with_the_same_study(
     monkeypatch.setattr(adaptive, "first_study", first)
     monkeypatch.setattr(adaptive, "wider", lambda *_: None)
     monkeypatch.setattr(adaptive, "closer", lambda *_: None)
-    monkeypatch.setattr(adaptive, "build_report", lambda *_: folder / "report.html")
+    monkeypatch.setattr(reports, "build_report", lambda *_: folder / "report.html")
     again = advise(request(folder), TimeBudget(1e9, 0, Clock()))
     assert asked == []
     assert again.experiment.specification == advice.experiment.specification
