@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reports.analysis import select_rates, summarise_cells
-from reports.analysis.batch_sizes import tuned
-from reports.schema import TUNING_STAGES, StudyResults
+from reports.schema import StudyResults
 from reports.schema.measures import measure_of
 from sweeps.advise._grid_choice import ADAM, SGD, Grid, fresh_seeds
 
@@ -33,19 +32,15 @@ def decided(keys: dict[str, Any], results: StudyResults) -> dict[str, Any]:
 
 
 def better(results: StudyResults) -> tuple[dict[str, Any], str]:
-    """Return adam if it gains more than the standard error over seeds, else sgd; and how much."""
+    """Return the optimizer with the best mean metric over the tuning seeds; the texts of both."""
     study = results.description
     ranking = select_rates(summarise_cells(results.trials, study.tuning_seeds))
-    best = ranking.sort_values("validation_metric").drop_duplicates("group", keep="last")
-    runs = tuned(results.trials, best, TUNING_STAGES)
-    if best["group"].nunique() < len(study.groups):
+    # Groups that differ in nothing else are labelled by their optimizers.
+    groups = ranking.groupby("group")["validation_metric"].max().round(12)
+    best = {str(name): float(metric) for name, metric in groups.items()}
+    if len(best) < len(study.groups):
         return SGD, NO_TIME
-    # Groups that differ in nothing else are labelled by their optimizers; a rate that is selected
-    # has run every seed.
-    rows = runs.sort_values("seed").groupby("group")["validation_metric"]
-    values = {str(name): metrics.to_numpy() for name, metrics in rows}
-    gain = values[ADAM["name"]] - values[SGD["name"]]
-    chosen = ADAM if gain.mean() > gain.std(ddof=1) / len(gain) ** 0.5 else SGD
+    chosen = ADAM if best[ADAM["name"]] > best[SGD["name"]] else SGD
     measure = measure_of(study.groups[0])
-    scores = ", ".join(f"{name} {measure.text(each.mean())}" for name, each in values.items())
+    scores = ", ".join(f"{name} {measure.text(metric)}" for name, metric in best.items())
     return chosen, f"Optimizer {chosen['name']} (validation {measure.name}: {scores})"
