@@ -20,7 +20,7 @@ def comparison(keys: dict[str, Any]) -> dict[str, Any]:
 
 
 def decided(keys: dict[str, Any], results: StudyResults) -> dict[str, Any]:
-    """Return the study that was to be compared for, with the optimizer that does better."""
+    """Return the study to carry out, with the optimizer that did better in the comparison."""
     optimizer, text = better(results)
     smallest, largest = keys["batch_sizes"]
     return keys | {
