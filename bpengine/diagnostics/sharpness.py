@@ -144,7 +144,9 @@ class Surface:
         """Return `H v` of each lane."""
         V, total = self._layers(vectors), np.zeros_like(self.parameters)
         for _, phi, t in slices_of(self.data):
-            for layer, product in zip(self._layers(total), self._products(V, phi, t), strict=True):
+            # Kept until the next are made: else the allocator gives memory back at every slice.
+            products = self._products(V, phi, t)
+            for layer, product in zip(self._layers(total), products, strict=True):
                 np.add(layer, product, out=layer)
         return total / self.data.examples
 
