@@ -24,5 +24,6 @@ CHARTS = (
 
 MOST_SETS = 8  # of comparable configurations that are drawn; a page must stay small
 COMPARISONS = ("groups", *(f"groups-{number}" for number in range(2, MOST_SETS + 1)))
+LAWS = ("law-optimum", "law-critical")
 TIMELINE = "timeline"
-NAMES = (*CHARTS, *COMPARISONS, TIMELINE)
+NAMES = (*CHARTS, *COMPARISONS, *LAWS, TIMELINE)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweeps.study import Study, recommend, results
+    from sweeps.study import Study, analyze, recommend, results
 
-__all__ = ["Study", "recommend", "results"]
+__all__ = ["Study", "analyze", "recommend", "results"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

@@ -21,6 +21,8 @@ from sweeps.spec import StudySpecification, given, named_data, toml_value
 from sweeps.spec.load import folder_of, read_target, with_settings, write_study
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from reports.output.interactive import Results
     from reports.schema import StudyResults
     from sweeps.manage.forecast import Forecast
@@ -91,6 +93,70 @@ def recommend(
     request = request_of(*asked, started=budget.started, settings=settings)
     advise(request, budget)
     return results(request.folder)
+
+
+def analyze(
+    runs: pd.DataFrame | str | os.PathLike[str] | Sequence[str],
+    *,
+    by: Sequence[str] = (),
+    scale_with: str = "",
+    maximize: bool | None = None,
+    target: float | None = None,
+    margin: float | None = None,
+    unit: str = "examples",
+    examples_per_item: float = 1.0,
+    seconds_per_update: Mapping[int, float] | None = None,
+    **columns: str,
+) -> Results:
+    """Return what finished runs of any program show, as `bpsweep analyze` does.
+
+    Args:
+        runs: One row a run or an evaluation: a table, its file, or files with a run each.
+        by: Columns whose values make configurations.
+        scale_with: One of them, of numbers, that optimum and critical batch size are to follow.
+        maximize: Whether more of the metric is better; by default what its name says.
+        target: Level of the metric to which updates are measured.
+        margin: Loss of the metric that is accepted.
+        unit: What examples are called, such as "tokens".
+        examples_per_item: How many of that unit the batch size counts as one.
+        seconds_per_update: Seconds of an update by batch size, where the runs don't say.
+        **columns: Columns by role, such as `batch_size="bs"`, `learning_rate="lr"`, `seed`,
+            `updates`, `examples`, `seconds`, `loss`, `metric`, `steps`, `reached`, `run`; others
+            are guessed from their names.
+
+    Returns:
+        Results; what was made of the table is in `.description.groups[0].notes`.
+
+    Raises:
+        UserError: The table can't be read so, with every obstacle.
+
+    Example:
+        >>> import pandas as pd
+        >>> steps = [1350, 412.5, 178.125, 119.53125]
+        >>> runs = pd.DataFrame({"batch_size": [8, 32, 128, 512], "steps_to_target": steps})
+        >>> round(analyze(runs).analysis.groups[0].scaling.main.fit.critical_batch_size)
+        100
+    """
+    import pandas as pd
+
+    from reports.runs import Choice
+    from sweeps.manage.run_tables import RunSettings, analyze_runs, read_run_files
+
+    name = "runs"
+    if isinstance(runs, str | os.PathLike):
+        name, runs = Path(runs).stem, [os.fspath(runs)]
+    frame = runs if isinstance(runs, pd.DataFrame) else read_run_files(runs)[0]
+    names = [by] if isinstance(by, str) else [*by]
+    settings = RunSettings(
+        name=name,
+        unit=unit,
+        examples_per_item=examples_per_item,
+        target=target,
+        margin=margin,
+        seconds_per_update=seconds_per_update,
+    )
+    choice = Choice(columns, names, scale_with, maximize)
+    return answering(analyze_runs(frame, choice, settings).results)
 
 
 class Study:

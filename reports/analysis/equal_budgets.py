@@ -176,7 +176,7 @@ def _training(
     updates = whole("updates", plan.budget_updates)
     cost = [seconds.get((plan.group, size), math.nan) for size in sizes.tolist()]
     used = {
-        EPOCHS: whole("examples", plan.budget_examples) / plan.train_items,
+        EPOCHS: whole("examples", plan.budget_examples) / (plan.train_items or math.nan),
         UPDATES: updates,
         SECONDS: updates * np.array(cost, np.float64),
     }
@@ -217,7 +217,7 @@ def _rows(budgets: _Budgets, values: np.ndarray, first: np.ndarray) -> dict[str,
     return {
         "rule": np.broadcast_to(budgets.rules, shape),
         "budget": np.broadcast_to(budgets.levels, shape),
-        SECONDS: np.full(shape, np.nan),
+        **dict.fromkeys((EPOCHS, SECONDS), np.full(shape, np.nan)),
         "metric": np.where(reached, mean, np.nan),
         "metric_low": np.where(reached, mean - half, np.nan),
         "metric_high": np.where(reached, mean + half, np.nan),
@@ -234,7 +234,10 @@ def guess_level(plan: GroupDescription) -> float:
     # One class in as many as there are, and otherwise what the best constant prediction has.
     if plan.task == CLASSIFICATION and plan.metric == "accuracy":
         return 1 / max(plan.outputs, 2)
-    return constant_metric(plan) or 0.0
+    constant = constant_metric(plan)
+    # Of runs that ended elsewhere, nobody knows.
+    unknown = 0.0 if plan.task else math.nan
+    return unknown if constant is None else constant
 
 
 def evaluations(curves: pd.DataFrame, along: str) -> dict[str, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,7 @@ from reports.analysis.target_rates import (
     at_confirmed_rates,
     points_of,
     tune,
+    tuning_of_steps,
 )
 from reports.analysis.update_times import one_network
 from reports.schema import (
@@ -75,7 +77,7 @@ def scaling_records(
     group has none, at the rate that reaches the target soonest or else the selected one.
     """
     groups, cluster = results.description.groups, results.description.cluster
-    items = {plan.group: plan.train_items for plan in groups}
+    items = {plan.group: plan.train_items or sys.maxsize for plan in groups}
     tuning, fresh, crossings, noise = _measured(results, selection)
     times = _update_times(one_network(timing), items)
     whole_times = _update_times(timing[timing["engine"] == ONE_PIECE], items)
@@ -124,7 +126,10 @@ def _measured(
     goal = Goal(study.target_metric, study.target_loss)
     fresh = _fresh_points(results, selection, goal)
     known = results.trials, results.curves, study.tuning_seeds
-    tuning = tune(*known, selection, goal, others=fresh["group"].unique())
+    if results.steps.empty:
+        tuning = tune(*known, selection, goal, others=fresh["group"].unique())
+    else:
+        tuning = tuning_of_steps(results.steps, goal)
     repeated = goal.crossings(fresh, tuning.targets)
     confirmed = at_confirmed_rates(repeated, tuning.rates, selection)
     points = _fresh_or_else(tuning.points, fresh).merge(selection[CELL], on=CELL)

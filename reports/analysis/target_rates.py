@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reports.schema import CELL, SIZE, TUNING_STAGES, count_seeds
+from reports.schema import CELL, GROUP, SIZE, TUNING_STAGES, as_table, count_seeds
 from reports.schema.outcomes import measurements
-from reports.stats.models import Target
+from reports.stats.models import CROSSING_COLUMNS, Target
 from reports.stats.models.first_passage import (
     NOT_REACHED,
     RATE,
@@ -23,6 +23,8 @@ from reports.stats.models.noise_scale import GRADIENTS
 
 METRIC, LOSS = "validation_metric", "validation_loss"
 TARGET_CELL = ["group", "target", "batch_size"]
+UNNAMED = 0.0
+"""In place of the level of a target that finished runs reached, where nobody says which it was."""
 ENOUGH_SIZES = 0.5  # share of the batch sizes that must reach the target that the headline uses
 
 
@@ -82,6 +84,32 @@ def tune(
     rates = quickest_rates(tried, selection)
     tuned = tried.merge(rates.rename(columns={"target_rate": RATE.name}))
     return Tuning(points, targets, rates, tuned)
+
+
+def tuning_of_steps(steps: pd.DataFrame, goal: Goal) -> Tuning:
+    """Return the same of updates to a target that are known without curves."""
+    given = goal.metric if goal.loss is None else goal.loss
+    level = UNNAMED if given is None else given
+    runs = steps.assign(
+        share=math.nan,
+        target=level,
+        outcome=np.where(steps["reached"], REACHED, NOT_REACHED),
+        half_width=0.0,
+    )
+    columns = (GROUP, *CROSSING_COLUMNS, RATE)
+    tried = as_table(runs, columns)
+    first = tried.drop_duplicates(SIZE)[CELL]
+    rates = quickest_rates(tried, first)
+    tuned = tried.merge(rates.rename(columns={"target_rate": RATE.name}))
+    targets = {str(group): (Target(math.nan, level),) for group in tried["group"].unique()}
+    return Tuning(points_without_curves(), targets, rates, as_table(tuned, columns))
+
+
+def points_without_curves() -> pd.DataFrame:
+    """Return evaluations of no run."""
+    names = [*CELL, "seed", "examples", "updates", METRIC, LOSS, *GRADIENTS]
+    texts = {"group": "str", "batch_size": "int64", "seed": "int64"}
+    return pd.DataFrame({name: pd.Series(dtype=texts.get(name, "float64")) for name in names})
 
 
 def unconfirmed_rates(

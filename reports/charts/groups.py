@@ -26,6 +26,8 @@ def groups(
 
 def group_charts(study: StudyAnalysis) -> list[Chart]:
     """Return a figure for each data and metric that several groups share, at most `MOST_SETS`."""
+    if study.description.finished and len(study.groups) > len(LOOKS):
+        return []
     kinds: dict[tuple[str, ...], list[Analysis]] = {}
     for group in study.groups:
         if not group.measured.empty:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.charts import charts, group_charts, timeline_charts
+from reports.charts import charts, group_charts, law_charts, timeline_charts
 from reports.charts.base import Chart, Drawn, svg
 from reports.claims.judgement import claims_of
 from reports.figures import NAMES
@@ -57,7 +57,8 @@ def _with_texts_of_python(results: StudyResults) -> StudyResults:
 def _build(results: StudyResults, folder: Path, reload_seconds: int) -> Path:
     remove_leftovers(folder)
     study = analyse_study(results)
-    overall, history = _drawn(group_charts(study)), _drawn(timeline_charts(study))
+    overall = _drawn([*law_charts(study), *group_charts(study)])
+    history = _drawn(timeline_charts(study))
     sections = _sections(study)
     claims = claims_of(study.groups) if results.description.claims else ()
     frames = tables.tables(study, claims)

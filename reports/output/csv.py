@@ -11,6 +11,7 @@ from reports.analysis import TIMING_SUMMARY_COLUMNS
 from reports.analysis.batch_sizes import BATCH_SIZE_COLUMNS
 from reports.analysis.equal_budgets import BUDGET_COLUMNS
 from reports.analysis.expected_best import EXPECTED_BEST_COLUMNS
+from reports.analysis.optima import OPTIMUM_COLUMNS
 from reports.analysis.scaling_record import (
     NOISE_RATIO_COLUMNS,
     TARGET_COLUMNS,
@@ -61,6 +62,7 @@ def _below(columns: tuple[Column, ...], of: Callable[[Analysis], list[pd.DataFra
 _joined = partial(pd.concat, ignore_index=True)
 _TABLES: dict[str, _Table] = {
     "groups": (GROUP_COLUMNS, lambda study: study.summary),
+    "optima": (OPTIMUM_COLUMNS, lambda study: study.optima),
     "trials": (TRIAL_COLUMNS, lambda study: study.results.trials),
     "cells": (CELL_COLUMNS, lambda study: _joined([g.cells for g in study.groups])),
     "expected-best": _below(EXPECTED_BEST_COLUMNS, lambda group: [group.expected_best]),
@@ -107,13 +109,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 
 def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd.DataFrame]:
     """Return the tables of a report that a study asks for, by name, and what their columns mean."""
-    simulated = study.results.description.cluster is not None
+    simulated, finished = study.description.cluster is not None, study.description.finished
     negative = any(group.measure.lower_is_better for group in study.groups)
     negated = partial(_negated, target=study.description.target_loss is None)
     frames = {
         name: negated(frame(study)) if negative else frame(study)
         for name, (_, frame) in _TABLES.items()
-        if simulated or name != "workers"
+        if (simulated or name != "workers") and (finished or name != "optima")
     }
     if claims:
         frames |= {"claims": claims_table(claims), "claim-evidence": evidence_table(claims)}

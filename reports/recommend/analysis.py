@@ -26,6 +26,7 @@ from reports.analysis.batch_sizes import (
     within_limits,
 )
 from reports.analysis.equal_budgets import budget_table
+from reports.analysis.optima import laws_of, optima_table, optimum_of, optimum_row
 from reports.analysis.scaling_analysis import scaling_records
 from reports.analysis.selection import with_given_rates
 from reports.analysis.worker_timeline import timeline_of
@@ -74,7 +75,10 @@ def analyse_study(results: StudyResults) -> StudyAnalysis:
     """Compute everything the report says."""
     groups = analyse(results)
     counts, summary = count_outcomes(results.trials), group_summary(groups)
-    return StudyAnalysis(results, groups, counts, summary, timeline_of(results))
+    rows = [optimum_row(g.plan, g.cells, g.optimum, g.scaling) for g in groups if g.optimum]
+    optima = optima_table(rows)
+    laws = laws_of(optima, results.description.unit_size)
+    return StudyAnalysis(results, groups, counts, summary, timeline_of(results), optima, laws)
 
 
 def readable(results: StudyResults) -> StudyResults:
@@ -101,13 +105,14 @@ def by_group(results: StudyResults) -> list[StudyResults]:
     # A trial may belong to several groups; its curve is there once.
     owned = results.curves.merge(results.trials[["trial", "group"]], on="trial")
     curves = _split(owned, labels, keep=False)
-    timing = _split(results.timing, labels)
+    timing, steps = _split(results.timing, labels), _split(results.steps, labels)
     return [
         StudyResults(
             replace(results.description, groups=(plan,)),
             trials[plan.group],
             curves[plan.group],
             timing[plan.group],
+            steps[plan.group],
         )
         for plan in groups
     ]
@@ -137,9 +142,19 @@ def _analyse_group(
         budgets=tables["budgets"],
         scaling=scaling,
         reference=reference_size(tables["selection"], _complete(tables["seeds"], table)),
+        optimum=optimum_of(tables["cells"]) if results.description.finished else None,
     )
     analysis = replace(analysis, answers=(metric_answer(analysis), target_answer(analysis)))
-    return replace(analysis, batch_sizes=_with_verdicts(analysis))
+    judged = replace(analysis, batch_sizes=_with_verdicts(analysis))
+    return judged if analysis.plan.learning_rates else _without_rates(judged)
+
+
+def _without_rates(analysis: Analysis) -> Analysis:
+    """Return the numbers of finished runs whose learning rates nobody names."""
+    tables = {name: getattr(analysis, name) for name in ("batch_sizes", "cells")}
+    blank = {name: frame.assign(learning_rate=math.nan) for name, frame in tables.items()}
+    answers = tuple(replace(answer, learning_rate=None) for answer in analysis.answers)
+    return replace(analysis, answers=answers, **blank)
 
 
 def _complete(seeds: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -150,7 +165,8 @@ def _complete(seeds: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 def _with_verdicts(analysis: Analysis) -> pd.DataFrame:
     """The table of batch sizes, with what each loses against the reference."""
     table, answer, judged = analysis.batch_sizes, analysis.answer, analysis.judged
-    if analysis.reference is None or judged.empty:
+    chosen_alone = analysis.study.finished and analysis.part != "test"
+    if analysis.reference is None or judged.empty or chosen_alone:
         return table
     values = by_seed(judged, "metric")
     step = step_of(analysis.plan.metric, analysis.items)
@@ -194,7 +210,8 @@ def _mean_curves(
     means = means[counts >= planned].reset_index()
     means = within_limits(means, "validation", results.description.groups)
     items = {plan.group: plan.train_items for plan in results.description.groups}
-    means["epochs"] = means["examples"] / means["group"].map(items).astype("float64")
+    known = means["group"].map(items).astype("float64")
+    means["epochs"] = means["examples"] / known.where(known > 0)
     cost = one_network(timing)[[*SIZE, "seconds_per_update"]]
     timed = means.merge(cost, on=SIZE, how="left")
     timed["seconds"] = timed["updates"] * timed["seconds_per_update"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,6 +31,8 @@ from reports.schema import (
 )
 from reports.schema.measures import constant_metric, loss_measure, margin_of
 from reports.schema.outcomes import Counts
+from reports.stats.models.optimum import Optimum
+from reports.stats.models.power_law import PowerLaw
 
 LEARNED_SHARE = 0.05
 """Share of the way from a constant answer to a perfect one below which nothing was learned."""
@@ -90,6 +93,7 @@ class Analysis:
     budgets: pd.DataFrame  # BUDGET_COLUMNS: other budgets, other rules
     scaling: ScalingRecord
     reference: int | None  # what the others are compared with: the best on other seeds
+    optimum: Optimum | None = None  # of finished runs
     answers: tuple[Answer, ...] = ()  # for the metric, and for the time to a target
 
     @property
@@ -135,7 +139,7 @@ class Analysis:
     @property
     def metric(self) -> str:
         """What `metric` is, such as "test accuracy"."""
-        return f"{self.part} {self.measure.name}"
+        return self.measure.name if self.study.finished else f"{self.part} {self.measure.name}"
 
     @property
     def budget(self) -> str:
@@ -154,6 +158,11 @@ class Analysis:
     def items(self) -> int:
         """Examples of the part shown."""
         return self.plan.test_items if self.part == "test" else self.plan.validation_items
+
+    @property
+    def most_items(self) -> int:
+        """Examples of the training set: no batch is larger; no limit if they aren't known."""
+        return self.plan.train_items or sys.maxsize
 
     @property
     def judged_apart(self) -> bool:
@@ -281,6 +290,8 @@ class StudyAnalysis:
     counts: Counts  # trials of each kind, over all groups
     summary: pd.DataFrame  # GROUP_COLUMNS
     timeline: Timeline
+    optima: pd.DataFrame  # OPTIMUM_COLUMNS; empty unless its runs are finished
+    laws: Mapping[str, PowerLaw]  # by the column of `optima` that follows one
 
     @property
     def description(self) -> StudyDescription:

@@ -97,7 +97,7 @@ _NAMES = {
 
 def step_of(metric: str, items: int) -> float:
     """Return the smallest difference that two values of a metric can have; 0 if it isn't known."""
-    return 1 / items if metric == "accuracy" else 0.0
+    return 1 / items if metric == "accuracy" and items else 0.0
 
 
 def constant_metric(plan: GroupDescription) -> float | None:
@@ -111,20 +111,22 @@ def constant_metric(plan: GroupDescription) -> float | None:
     if plan.metric == "roc_auc":
         return 0.5
     if plan.metric == "balanced_accuracy" or share is None:
-        return 1 / classes if plan.metric == "balanced_accuracy" else None
+        known = plan.metric == "balanced_accuracy" and plan.outputs
+        return 1 / classes if known else None
     return 2 * share / (1 + share) / classes if plan.metric == "f1_macro" else share
 
 
 def measure_of(plan: GroupDescription) -> Measure:
     """Return how the metric of a group is written."""
     name = _NAMES.get(plan.metric.lower()) or visible(plan.metric, most=40)
+    name = name.removeprefix(NEGATIVE)
     if plan.metric.startswith(NEGATIVE):
-        return _negative(name)
+        return _negative(name, digits=3 if plan.metric in _NAMES else 4)
     if plan.task == REGRESSION:
         return _number(name)
     if plan.metric in {"f1_macro", "roc_auc"}:
         return replace(_number(name), least=0.0)
-    return _share(name, 1 if plan.test_items < FINE else 2)
+    return _share(name, 1 if 0 < plan.test_items < FINE else 2)
 
 
 def loss_measure() -> Measure:
@@ -164,9 +166,9 @@ def _number(name: str) -> Measure:
     )
 
 
-def _negative(name: str) -> Measure:
+def _negative(name: str, digits: int) -> Measure:
     """Return how a metric is written that is better the lower it is, from its negative."""
-    written = partial(significant, digits=3)
+    written = partial(significant, digits=digits)
     return replace(
         _number(name),
         text=lambda value: written(0.0 - value),

@@ -73,7 +73,9 @@ def measurements(table: pd.DataFrame) -> pd.DataFrame:
 def has_value(trials: pd.DataFrame, part: str) -> pd.Series[bool]:
     """Return which trials have a value on a part: they ended, with a metric and a loss."""
     metric, loss = (trials[f"{part}_{name}"].abs() <= LARGEST for name in ("metric", "loss"))
-    return (trials["status"] == "ok") & metric & loss
+    # Tables of others' runs may have no losses at all.
+    unrecorded = trials[[f"{each}_loss" for each in ("validation", "test")]].isna().all(axis=None)
+    return (trials["status"] == "ok") & metric & (loss | bool(unrecorded))
 
 
 def count_seeds(trials: pd.DataFrame, part: str, planned: pd.Series[int]) -> pd.DataFrame:

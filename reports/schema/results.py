@@ -6,14 +6,14 @@ Nothing but a `StudyResults` crosses the border from the sweep to the report.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
 from reports.schema.formats import plural, visible
-from reports.schema.outcomes import count_outcomes
+from reports.schema.outcomes import CELL, count_outcomes
 
 EXPLORE = "explore"  # stage that tries every learning rate; its test metrics are never computed
 EXTEND = "extend"
@@ -31,6 +31,11 @@ FRESH_STAGES = (CONFIRM, REFINE)
 """Stages whose seeds selected nothing; only their test metrics are computed."""
 
 CLASSIFICATION, REGRESSION = "classification", "regression"  # the tasks
+
+HALVED = 6
+"""Seeds of a finished table from which on half of them choose and half of them judge."""
+
+FEWEST_JUDGING = 5  # of these seeds: fewer show nothing
 
 TENSOR = "tensor"  # engine that processes a batch by tensor operations
 PER_ITEM = "per-item"  # engine that iterates over the items of a batch
@@ -107,6 +112,35 @@ CURVE_COLUMNS = (
     Column("gradient_curvature", "float64", "", "G'HG: curvature along the true gradient G."),
 )
 
+RUN_COLUMNS = (
+    GROUP,
+    BATCH_SIZE,
+    Column("learning_rate", "float64", "", "Factor of the gradient in an update; if known."),
+    SEED,
+    Column("status", "str", "", "ok, diverged, or what became of it."),
+    Column("metric", "float64", "", "What is judged, larger is better; missing if it diverged."),
+    Column("loss", "float64", "", "Loss on the same data, if known."),
+    Column("updates", "int64", "updates", "Updates made; 0 if not known."),
+    Column("examples", "int64", "examples", "Examples processed; 0 if not known."),
+    Column("seconds", "float64", "s", "Time of training, if known."),
+    Column("steps", "float64", "updates", "Updates to a target, or made without reaching it."),
+    Column("reached", "bool", "", "Whether the run reached the target."),
+)
+"""A run of somebody else's; its label is the table's index."""
+EVALUATION_COLUMNS = (
+    Column("run", "int64", "", "Label of the run."),
+    *RUN_COLUMNS[5:9],
+)
+
+STEP_COLUMNS = (
+    GROUP,
+    BATCH_SIZE,
+    Column("learning_rate", "float64", "", "Factor of the gradient in an update."),
+    SEED,
+    Column("updates", "float64", "updates", "Updates to the target; made, if it was missed."),
+    Column("reached", "bool", "", "Whether the run reached the target."),
+)
+
 TIMING_COLUMNS = (
     Column("group", "str", "", "What was timed: all but batch size, rate and seed."),
     Column("engine", "str", "", "tensor, per-item, or one-piece: tensor without the shards."),
@@ -122,40 +156,44 @@ TIMING_COLUMNS = (
 
 @dataclass(frozen=True)
 class GroupDescription:
-    """One family of cells: everything but batch size, learning rate and seed."""
+    """One family of cells: everything but batch size, learning rate and seed.
+
+    What isn't known is empty or 0: of runs that ended elsewhere, often all but the grid.
+    """
 
     #: A label unique in the study, made of what differs between its groups, such as "digits,
     #: adam"; the study's name if there is one group.
     group: str
-    dataset: str  #: The dataset's name.
-    fingerprint: str  #: Content hash of the data.
-    task: str  #: "classification" or "regression".
-    train_items: int  #: Examples of the training set.
-    validation_items: int  #: Examples of the validation set.
-    test_items: int  #: Examples of the test set.
-    features: int  #: Inputs of the network, without the bias.
-    outputs: int  #: Outputs of the network.
-    #: Names of the targets of a regression; of a classification, its classes.
-    target_names: tuple[str, ...]
-    notes: tuple[str, ...]  #: What was found in or done to the data, a sentence each.
-    hidden_layers: tuple[int, ...]  #: Units of each hidden layer, without the bias units.
-    activation: str  #: Activation of the hidden layers.
-    output: str  #: Activation of the output layer.
-    loss: str  #: Loss of one example.
-    reduction: str  #: How a batch's losses become its error: "sum" or "mean".
-    optimizer: str  #: Update rule.
-    #: The optimizer's settings besides the learning rate, by name.
-    hyperparameters: Mapping[str, float]
-    schedule: str  #: How the learning rate changes during training; "" if it doesn't.
-    rate_rule: str  #: How learning rates follow the batch size: "none", "linear" or "sqrt".
-    shards: int  #: Parts of a batch whose gradients are computed apart.
-    local_updates: int  #: Updates that a shard makes between two averagings.
     metric: str  #: What the columns ending in `_metric` hold, such as "accuracy" or "R2".
-    budget: str  #: What every trial may use, to be read after "for": "20 epochs", "5,000 updates".
-    #: Passes over the training set, where the budget fixes them for all batch sizes.
-    epochs: float | None
     batch_sizes: tuple[int, ...]  #: Batch sizes tried.
     learning_rates: tuple[float, ...]  #: Learning rates tried in the explore stage.
+    dataset: str = ""  #: The dataset's name.
+    fingerprint: str = ""  #: Content hash of the data.
+    task: str = ""  #: "classification" or "regression".
+    train_items: int = 0  #: Examples of the training set.
+    validation_items: int = 0  #: Examples of the validation set.
+    test_items: int = 0  #: Examples of the test set.
+    features: int = 0  #: Inputs of the network, without the bias.
+    outputs: int = 0  #: Outputs of the network.
+    #: Names of the targets of a regression; of a classification, its classes.
+    target_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  #: What was found in or done to the data, a sentence each.
+    hidden_layers: tuple[int, ...] = ()  #: Units of each hidden layer, without the bias units.
+    activation: str = ""  #: Activation of the hidden layers.
+    output: str = ""  #: Activation of the output layer.
+    loss: str = ""  #: Loss of one example.
+    reduction: str = ""  #: How a batch's losses become its error: "sum" or "mean".
+    optimizer: str = ""  #: Update rule.
+    #: The optimizer's settings besides the learning rate, by name.
+    hyperparameters: Mapping[str, float] = field(default_factory=dict)
+    schedule: str = ""  #: How the learning rate changes during training; "" if it doesn't.
+    rate_rule: str = "none"  #: How learning rates follow the batch size: or "linear" or "sqrt".
+    shards: int = 1  #: Parts of a batch whose gradients are computed apart.
+    local_updates: int = 1  #: Updates that a shard makes between two averagings.
+    #: What every trial may use, to be read after "for": "20 epochs", "5,000 updates".
+    budget: str = ""
+    #: Passes over the training set, where the budget fixes them for all batch sizes.
+    epochs: float | None = None
     #: By seed, the standard deviation over the training set of each target in its own unit, by
     #: which a regression's targets were divided; empty if they weren't or it isn't known.
     target_scales: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
@@ -182,10 +220,14 @@ class GroupDescription:
     further: str = ""
     #: Names of hyperparameters that are the share of the past kept at an update.
     memories: tuple[str, ...] = ()
+    #: Value of the column that the optimum is to follow, such as the data's size.
+    scale: float | None = None
 
     @property
     def architecture(self) -> str:
-        """Layer widths, as in the trials' column of that name."""
+        """Layer widths, as in the trials' column of that name; "" if they aren't known."""
+        if not self.features:
+            return ""
         return "-".join(map(str, (self.features, *self.hidden_layers, self.outputs)))
 
 
@@ -210,14 +252,16 @@ class StudyDescription:
     name: str  #: The study's name, as in its specification.
     title: str  #: One line for the head of the page.
     #: Its families of cells, at least one, in the order of the report.
-    groups: tuple[GroupDescription, ...]
-    seeds: tuple[int, ...]  #: Seeds of the explore stage.
-    confirmation_seeds: tuple[int, ...]  #: Seeds of the confirm stage; empty if it is switched off.
-    planned_trials: int  #: Trials of all stages together, as far as is known.
-    sweep_seconds: float  #: Wall time spent on trials, over all sessions; volatile.
-    jobs: int  #: Worker processes of the last session that ran trials; volatile.
-    specification: str  #: The specification in full, as TOML.
-    provenance: Mapping[str, str]  #: Versions, processor, BLAS and threads, by name; volatile.
+    groups: tuple[GroupDescription, ...] = (GroupDescription("all runs", "", (), ()),)
+    seeds: tuple[int, ...] = ()  #: Seeds of the explore stage.
+    #: Seeds of the confirm stage; empty if it is switched off.
+    confirmation_seeds: tuple[int, ...] = ()
+    planned_trials: int = 0  #: Trials of all stages together, as far as is known.
+    sweep_seconds: float = 0.0  #: Wall time spent on trials, over all sessions; volatile.
+    jobs: int = 0  #: Worker processes of the last session that ran trials; volatile.
+    specification: str = ""  #: The specification in full, as TOML.
+    #: Versions, processor, BLAS and threads, by name; volatile.
+    provenance: Mapping[str, str] = field(default_factory=dict)
     #: Workers for which the time to a target is simulated; None for none.
     cluster: Cluster | None = None
     claims: bool = False  #: Whether the report judges the claims of the source paper.
@@ -228,6 +272,11 @@ class StudyDescription:
     aside: int = 0  #: Trials that its folder keeps of what the study was before; volatile.
     #: Loss of the metric that is accepted; None for that of the metric.
     margin: float | None = None
+    #: Whether it is a table of runs that ended elsewhere, of which no more can be run.
+    finished: bool = False
+    scale_name: str = ""  #: What `scale` of a group is.
+    unit: str = "examples"  #: What examples are called where they are counted, such as "tokens".
+    unit_size: float = 1.0  #: How many of `unit` one example is.
 
     def __post_init__(self) -> None:
         """Check that groups can be distinguished."""
@@ -238,7 +287,9 @@ class StudyDescription:
     @cached_property
     def tuning_seeds(self) -> pd.Series[int]:
         """How many seeds tune the rates of a batch size, by group and batch size."""
-        return self._by_size(lambda _plan, _size: len(self.seeds))
+        # Of a finished table, nothing is to come.
+        planned = 0 if self.finished else len(self.seeds)
+        return self._by_size(lambda _plan, _size: planned)
 
     @cached_property
     def fresh_seeds(self) -> pd.Series[int]:
@@ -273,9 +324,12 @@ class StudyResults:
     trials: pd.DataFrame  #: Columns `TRIAL_COLUMNS`. Trials that have not run yet are absent.
     curves: pd.DataFrame  #: Columns `CURVE_COLUMNS`, ordered by examples within a trial.
     timing: pd.DataFrame  #: Columns `TIMING_COLUMNS`; empty if nothing has been measured.
+    #: Columns `STEP_COLUMNS`, where updates to a target are known instead of curves.
+    steps: pd.DataFrame = field(default_factory=lambda: empty_table(STEP_COLUMNS))
 
     def __post_init__(self) -> None:
         """Check every table against its columns."""
+        _check("steps", self.steps, STEP_COLUMNS)
         _check("trials", self.trials, TRIAL_COLUMNS)
         _check("curves", self.curves, CURVE_COLUMNS)
         _check("timing", self.timing, TIMING_COLUMNS)
@@ -286,6 +340,63 @@ class StudyResults:
                 raise ValueError(f"Table {name!r} has groups that aren't described: {strangers}.")
         _refuse_leaks(self.trials)
 
+    @classmethod
+    def from_runs(
+        cls,
+        description: StudyDescription,
+        runs: pd.DataFrame,
+        evaluations: pd.DataFrame | None = None,
+        timing: pd.DataFrame | None = None,
+    ) -> Self:
+        """Return the results of runs that ended elsewhere.
+
+        No seed of a finished table is fresh: with `HALVED` or more seeds that all cells share, the
+        later half of them, at least five, judges what the others chose.
+
+        Args:
+            description: What is known of them. Its seeds are set here.
+            runs: Columns `RUN_COLUMNS`, one row a run.
+            evaluations: Columns `EVALUATION_COLUMNS`, of learning curves.
+            timing: Columns group, batch_size, updates and seconds of measurements of their own;
+                without them the runs' seconds and updates are taken.
+
+        Raises:
+            ValueError: As for a study's own tables.
+        """
+        judging = _judging_seeds(runs)
+        # Without rates, those of all batch sizes are taken for tuned.
+        trials = runs.fillna({"learning_rate": 1.0}).assign(
+            trial=[f"run {number}" for number in runs.index],
+            train_seconds=runs["seconds"],
+            shards=1,
+            local_updates=1,
+        )
+        fresh = trials["seed"].isin(judging)
+        trials["stage"] = fresh.map({True: CONFIRM, False: EXPLORE})
+        for part, shown in (("validation", ~fresh), ("test", fresh)):
+            for name in ("metric", "loss"):
+                trials[f"{part}_{name}"] = trials[name].where(shown)
+        points = empty_table(EVALUATION_COLUMNS) if evaluations is None else evaluations
+        names = {"metric": "validation_metric", "loss": "validation_loss"}
+        curves = points.rename(columns=names).assign(trial=[f"run {n}" for n in points["run"]])
+        known = trials if timing is None else timing.assign(seed=0)
+        timed = known[(known["updates"] > 0) & (known["seconds"] > 0)]
+        seconds, repeats = timed["seconds"], timed["seed"]
+        times = {"wall_seconds": seconds, "cpu_seconds": seconds, "round": repeats}
+        steps = trials[trials["steps"].notna()].drop(columns="updates")
+        return cls(
+            replace(
+                description,
+                seeds=tuple(sorted({*trials.loc[~fresh, "seed"].tolist()})),
+                confirmation_seeds=tuple(judging),
+                planned_trials=len(runs),
+            ),
+            _filled(trials, TRIAL_COLUMNS),
+            _filled(curves, CURVE_COLUMNS),
+            _filled(timed.assign(engine=TENSOR, lanes=1, **times), TIMING_COLUMNS),
+            _filled(steps.rename(columns={"steps": "updates"}), STEP_COLUMNS),
+        )
+
     def __repr__(self) -> str:
         counts, groups = count_outcomes(self.trials), self.description.groups
         name = f"{type(self).__name__} {visible(self.description.name)}"
@@ -295,6 +406,22 @@ class StudyResults:
             f"{counts.failed:,} failed), {plural(len(self.curves), 'evaluation')}, "
             f"{plural(len(self.timing), 'benchmark round')}>"
         )
+
+
+def _judging_seeds(runs: pd.DataFrame) -> list[int]:
+    """Return the seeds that judge: the later half of those that all cells share; [] for too few."""
+    cells = runs.groupby(CELL, dropna=False)["seed"]
+    shared = sorted(set[int].intersection(*(set(seeds) for _, seeds in cells)))
+    if len(shared) < HALVED:
+        return []
+    return shared[-max(FEWEST_JUDGING, len(shared) - len(shared) // 2) :]
+
+
+def _filled(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
+    """Return a table of these columns, those that a frame lacks empty."""
+    empty: dict[str, object] = {"str": "", "int64": 0}
+    missing: dict[str, Any] = {c.name: empty.get(c.dtype) for c in columns if c.name not in frame}
+    return as_table(frame.assign(**missing), columns)
 
 
 def empty_table(columns: tuple[Column, ...]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from reports.analysis.expected_best import Lead, leads
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import Measure, listing, plural, visible
 from reports.stats import by_seed, difference
+from reports.text.finished import across_finished
 from reports.text.instruction import attained, size_and_rate, tuned
 from reports.text.verdicts import Statement
 
@@ -19,6 +20,10 @@ def across(study: StudyAnalysis) -> list[Statement]:
     """Return the answer over all configurations; empty if there is one."""
     if not study.several:
         return []
+    if study.description.finished:
+        answers = _recommendations(study) if study.summary["recommended"].notna().any() else ""
+        texts = {"recommendations": answers} | across_finished(study)
+        return [Statement(kind, text) for kind, text in texts.items() if text]
     sets = _comparable(study)
     texts = {
         "recommendations": _recommendations(study),

@@ -11,6 +11,7 @@ from reports.analysis.tuning_checks import coarse_grids
 from reports.recommend import Analysis
 from reports.schema import capitalised, count, percent, plural, rate, sizes, visible
 from reports.stats.models import UpdateTimeFit
+from reports.text.finished import critical_alone, unconfirmed
 from reports.text.instruction import edge_sentence, surer, undecided_sentence
 from reports.text.reaching_target import no_plateau, not_reached, other_rates, poor_fit
 from reports.text.verdicts import Statement
@@ -81,6 +82,8 @@ def _nothing_learned(analysis: Analysis) -> str:
 def _optimistic(analysis: Analysis) -> str:
     if analysis.part == "test" or analysis.measured.empty:
         return ""
+    if analysis.study.finished:
+        return unconfirmed(analysis)
     return (
         f"No fresh seed has run. {capitalised(analysis.measure.plural)} are those of the "
         "validation set on the tuning seeds, and hence optimistic."
@@ -110,6 +113,8 @@ def _one_split(analysis: Analysis) -> str:
 def _of_missing(analysis: Analysis) -> dict[str, str]:
     """Batch sizes without a result that could be ranked."""
     table = analysis.batch_sizes
+    if critical_alone(analysis):
+        return {}
     tried, selected = table["tried_rates"], table["learning_rate"].notna()
     return {
         "no-rate": _at(
@@ -134,6 +139,8 @@ def _of_missing(analysis: Analysis) -> dict[str, str]:
 def _of_rates(analysis: Analysis) -> dict[str, str]:
     """Batch sizes for which better learning rates may exist."""
     table = analysis.batch_sizes
+    if not analysis.plan.learning_rates:
+        return {}
     edge = table["at_edge"] & (table["batch_size"] != analysis.recommended)
     fits = " Fits of updates to a target leave them out." if analysis.scaling.targets else ""
     return {
@@ -195,6 +202,8 @@ def _failed(analysis: Analysis) -> str:
 
 def _of_timing(analysis: Analysis) -> dict[str, str]:
     """Times that are missing, or that another machine load may have made."""
+    if analysis.study.finished:
+        return {}
     timed = {*analysis.alone["batch_size"]}
     absent = [size for size in analysis.tried if size not in timed]
     untimed = _at(analysis, absent, "update times were not measured.")
@@ -225,8 +234,9 @@ def _where(analysis: Analysis, timing: pd.DataFrame) -> str:
 
 
 def _saturated(analysis: Analysis) -> str:
-    accurate = analysis.batch_sizes["metric"].max() > 1 - 1 / analysis.items
-    if analysis.plan.metric != "accuracy" or not accurate:
+    if analysis.plan.metric != "accuracy" or not analysis.items:
+        return ""
+    if not analysis.batch_sizes["metric"].max() > 1 - 1 / analysis.items:
         return ""
     return (
         f"At the best batch size fewer than one of {count(analysis.items)} examples is "
@@ -236,7 +246,7 @@ def _saturated(analysis: Analysis) -> str:
 
 def _large_batch(analysis: Analysis) -> str:
     plan = analysis.plan
-    large = [size for size in analysis.tried if size > LARGE_BATCH_SHARE * plan.train_items]
+    large = [size for size in analysis.tried if size > LARGE_BATCH_SHARE * analysis.most_items]
     if not large:
         return ""
     main = analysis.scaling.main

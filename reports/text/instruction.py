@@ -9,12 +9,15 @@ from reports.recommend import Analysis, Answer
 from reports.schema import capitalised, lowered, plural, rate, seconds, significant, sizes
 from reports.schema.formats import faster
 from reports.stats.non_inferiority import FEWEST_TO_SHOW, UNDECIDED, WORSE, Shortfall
+from reports.text.finished import finished_evidence, finished_headline
 
 HIGH, MODERATE, LOW = "high", "moderate", "low"  # how sure an answer is
 
 
 def headline(analysis: Analysis) -> str:
     """Return the answer as an instruction, or that there is none."""
+    if analysis.recommended is None and analysis.study.finished:
+        return finished_headline(analysis)
     if analysis.recommended is None:
         return "No batch size can be recommended yet."
     return f"Use {with_rate(analysis.answer)}."
@@ -28,7 +31,9 @@ def with_rate(answer: Answer) -> str:
 def size_and_rate(batch_size: int, learning_rate: float | None) -> str:
     """Return a batch size with its learning rate."""
     size = f"batch size {batch_size}"
-    return size if learning_rate is None else f"{size} with learning rate {rate(learning_rate)}"
+    if learning_rate is None or math.isnan(learning_rate):
+        return size
+    return f"{size} with learning rate {rate(learning_rate)}"
 
 
 def tuned(analysis: Analysis, batch_size: int) -> str:
@@ -39,6 +44,8 @@ def tuned(analysis: Analysis, batch_size: int) -> str:
 def evidence(analysis: Analysis) -> str:
     """Return what the batch size to use attains and costs, or why none is named."""
     answer = analysis.answer
+    if answer.batch_size is None and analysis.study.finished:
+        return finished_evidence(analysis)
     if answer.reference is None:
         return _nothing_to_rank(analysis)
     if answer.batch_size is None:
@@ -250,7 +257,7 @@ def edge_sentence(analysis: Analysis) -> str:
             f"Learning rate {rate(row['learning_rate'])} is the {end} tried at batch size {size}; "
             "one beyond may be better."
         )
-    if size == analysis.tried[-1] < analysis.plan.train_items and len(analysis.tried) > 1:
+    if size == analysis.tried[-1] < analysis.most_items and len(analysis.tried) > 1:
         return f"Batch size {size} is the largest tried; larger ones may be faster."
     return ""
 
@@ -279,6 +286,8 @@ class Remedy:
 
 def surer(analysis: Analysis) -> list[Remedy]:
     """Return what would make the answer surer or better, the most important first."""
+    if analysis.study.finished:
+        return []
     answer, largest, edge = analysis.answer, analysis.tried[-1], edge_sentence(analysis)
     remedies, missing = [], _missing_seeds(analysis)
     if missing:
@@ -294,7 +303,7 @@ def surer(analysis: Analysis) -> list[Remedy]:
     if edge and analysis.row(analysis.recommended or 0)["at_edge"]:
         remedies.append(Remedy("rates", edge))
     elif edge:
-        remedies.append(Remedy("larger", edge, min(2 * largest, analysis.plan.train_items)))
+        remedies.append(Remedy("larger", edge, min(2 * largest, analysis.most_items)))
     return remedies
 
 
@@ -311,8 +320,15 @@ def answer_texts(analysis: Analysis) -> dict[str, str]:
     return {
         "recommendation": f"{headline(analysis)} {evidence(analysis)}",
         "range": f"{near_optimal_sentence(analysis)} {price_sentence(analysis)}".strip(),
-        "goal": "" if analysis.reference is None else target_sentence(analysis),
+        "goal": ""
+        if analysis.reference is None or _untargeted(analysis)
+        else target_sentence(analysis),
     }
+
+
+def _untargeted(analysis: Analysis) -> bool:
+    """Whether finished runs say nothing of a target."""
+    return analysis.study.finished and analysis.scaling.main is None
 
 
 def answer_lines(analysis: Analysis) -> list[str]:

@@ -23,6 +23,7 @@ from reports.schema.measures import target_unit
 from reports.schema.results import REGRESSION
 from reports.stats.intervals import detectable_accuracy_difference
 from reports.text.budget_rules import stopped_note
+from reports.text.finished import finished_method
 from reports.text.instruction import margin_text
 
 LOSS_WORDS = {
@@ -51,6 +52,8 @@ RATE_RULES = {
 def method(analysis: Analysis) -> list[str]:
     """Return the paragraphs of the method section."""
     plan = analysis.plan
+    if analysis.study.finished:
+        return finished_method(analysis)
     texts = (
         _data(plan),
         _notes(plan),
@@ -70,6 +73,8 @@ def method(analysis: Analysis) -> list[str]:
 
 def limits(analysis: Analysis) -> list[str]:
     """Return the paragraphs on how to read the report and where its limits are."""
+    if analysis.study.finished:
+        return [_untuned(analysis), "Who ran them chose what was tried; nothing was repeated here."]
     rule = (
         f"{analysis.budget} for every trial"
         if analysis.plan.epochs is None

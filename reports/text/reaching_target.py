@@ -14,14 +14,25 @@ from reports.stats.models import StepsToTargetFit, UpdateTimeFit
 
 def level(analysis: Analysis, record: TargetRecord) -> str:
     """Return a target in words, to be read after "Target:"."""
-    measure, share = analysis.target_measure, record.target.share
+    share = record.target.share
+    if analysis.study.finished:
+        return target_name(analysis, record)
     rule = (
         "which the study sets"
         if math.isnan(share)
         else f"{share:.0%} of the way from the start to what the best batch size attains on the "
         "tuning seeds"
     )
-    return f"a validation {measure.name} of {measure.text(record.target.level)}, {rule}"
+    return f"{target_name(analysis, record)}, {rule}"
+
+
+def target_name(analysis: Analysis, record: TargetRecord) -> str:
+    """Return a target as it is named within a sentence."""
+    measure, study = analysis.target_measure, analysis.study
+    if study.finished and study.target_metric is None and study.target_loss is None:
+        return "the target"
+    on = "" if study.finished else "validation "
+    return f"a {on}{measure.name} of {measure.text(record.target.level)}"
 
 
 def critical_span(fit: StepsToTargetFit) -> str:
@@ -40,7 +51,7 @@ def range_span(ends: Ends | None) -> str:
 def range_text(low: float, high: float, written: Callable[[float], str]) -> str:
     """Return the bounds of an interval of something above 0."""
     if math.isinf(high):
-        return f"at least {written(low)}"
+        return f"at least {written(low)}" if low > 0 else "unknown"
     return f"{written(low)} to {written(high)}" if low > 0 else f"at most {written(high)}"
 
 
@@ -63,8 +74,7 @@ def scaling_sentence(analysis: Analysis) -> str:
     record = analysis.scaling.main
     if record is None:
         return ""
-    fit, measure = record.fit, analysis.target_measure
-    goal = f"a validation {measure.name} of {measure.text(record.target.level)}"
+    fit, goal = record.fit, target_name(analysis, record)
     if fit.critical_batch_size is None:
         reason = lowered(fit.reason).removesuffix(".")
         return f"The critical batch size for {goal} is not known: {reason}."
@@ -78,6 +88,8 @@ def scaling_sentence(analysis: Analysis) -> str:
 
 def unsaid(analysis: Analysis) -> list[str]:
     """Return why figures of training to a target are missing, a sentence each."""
+    if analysis.study.finished:
+        return []
     record = analysis.scaling
     texts = [record.reason] if record.reason else []
     if record.main is not None and record.main.fastest is None:

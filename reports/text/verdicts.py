@@ -10,6 +10,7 @@ from reports.schema import MISSING, capitalised, plural, seconds, significant, s
 from reports.schema.formats import faster
 from reports.stats.non_inferiority import WORSE
 from reports.text.budget_rules import rules_sentence
+from reports.text.finished import critical_alone
 from reports.text.instruction import (
     answer_texts,
     evidence,
@@ -18,7 +19,7 @@ from reports.text.instruction import (
     tuned,
     with_rate,
 )
-from reports.text.reaching_target import scaling_sentence
+from reports.text.reaching_target import range_span, scaling_sentence
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def verdict(analysis: Analysis) -> list[Statement]:
     """Return what the study shows, most important first: the answer, then the rest."""
     texts = answer_texts(analysis) | {
         "rules": rules_sentence(analysis),
-        "scaling": scaling_sentence(analysis),
+        "scaling": "" if critical_alone(analysis) else scaling_sentence(analysis),
         "error": _error(analysis),
         "vectorized": _vectorized(analysis),
         "outcomes": _outcomes(analysis),
@@ -53,7 +54,28 @@ def verdict(analysis: Analysis) -> list[Statement]:
 
 def cards(analysis: Analysis) -> list[Card]:
     """Return three numbers to see at a glance: use, price of going faster, time to the target."""
+    if analysis.study.finished and analysis.recommended is None:
+        return finished_cards(analysis)
     return [_use(analysis), _price(analysis), _to_target(analysis)]
+
+
+def finished_cards(analysis: Analysis) -> list[Card]:
+    """Return what finished runs show at a glance: the optimum, the best cell, the critical size."""
+    optimum, main = analysis.optimum, analysis.scaling.main
+    made = []
+    if optimum is not None and not analysis.measured.empty:
+        size, interval = optimum.batch_size, optimum.batch_size_interval
+        note = optimum.reason or f"95% CI {range_span(interval)}"
+        made.append(Card("Optimal batch size", significant(size or math.nan), note))
+        row = analysis.row(analysis.best)
+        value = f"{analysis.measure.name} {analysis.measure.text(row['metric'])}"
+        made.append(Card("Best cell", capitalised(tuned(analysis, analysis.best)), value))
+    if main is not None:
+        fit = main.fit
+        critical = significant(fit.critical_batch_size or math.nan)
+        note = fit.reason or f"95% CI {range_span(fit.critical_batch_size_interval)}"
+        made.append(Card("Critical batch size", critical, note))
+    return made
 
 
 def _use(analysis: Analysis) -> Card:

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from sweeps.cli._analyze import add_analyze
 from sweeps.cli._manage import add_store_commands
 from sweeps.cli._options import (
     DATA,
@@ -155,6 +156,7 @@ def parser() -> argparse.ArgumentParser:
     command_line.set_defaults(command=partial(_without_command, command_line))
     add_answer_commands(commands)
     _add_run(commands)
+    add_analyze(commands)
     add_report_commands(commands)
     add_store_commands(commands)
     _add_preparing_commands(commands)

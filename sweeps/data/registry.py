@@ -30,6 +30,7 @@ from sweeps.data.files._rows import Rows
 from sweeps.data.files.file_sources import (
     FileParameters,
     NpzParameters,
+    file_of,
     is_file,
     parameters_of_file,
     read_bytes,
@@ -169,6 +170,19 @@ def _file(source: Source) -> Dataset:
         with contents_of(source.name, path, limit, inside) as contents:
             rows = _READERS[contents.kind](contents, parameters)
             return dataset_of(source.name, rows, parameters)
+
+
+def table_of_file(path: str) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """Return the names of a file's columns and its rows, each cell as text.
+
+    Raises:
+        DataError: There is no such file, or no table in it.
+    """
+    file, inside = file_of(path)
+    parameters = FileParameters.model_construct()
+    with contents_of(file.name, file, Room.of(parameters).limit, inside) as contents:
+        rows = _READERS[contents.kind](contents, parameters)
+        return rows.header, [cells for cells, _ in rows.read()]
 
 
 def _bundled(name: str) -> Dataset:

@@ -103,4 +103,5 @@ def sentences(*texts: str | bool) -> str:
 
 def validation(analysis: Analysis) -> str:
     """Return what the metric is called on the validation set."""
-    return f"validation {analysis.measure.name}"
+    name = analysis.measure.name
+    return name if analysis.study.finished else f"validation {name}"

@@ -23,6 +23,7 @@ from reports.output.page.cells import (
     summary_columns,
     table_of,
     text,
+    without_empty,
 )
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import (
@@ -37,7 +38,8 @@ from reports.schema import (
     visible,
 )
 from reports.stats.models import RESOLVED
-from reports.text.reaching_target import range_text
+from reports.text.finished import critical_alone
+from reports.text.reaching_target import range_text, target_name
 
 MOST_RATES = 20  # learning rates up to which the page has a table of them: a column for each
 
@@ -45,9 +47,13 @@ MOST_RATES = 20  # learning rates up to which the page has a table of them: a co
 def page_tables(analysis: Analysis) -> list[Table]:
     """Return the tables of a group that have rows."""
     made = [_batch_sizes(analysis), _details(analysis), _cells(analysis)]
+    if critical_alone(analysis):
+        made.clear()
     record = analysis.scaling.main
     if record is not None:
         made += [_to_target(analysis, record), _targets(analysis)]
+    if analysis.study.finished:
+        made = [without_empty(table) for table in made]
     return [table for table in made if table.rows]
 
 
@@ -59,6 +65,30 @@ def group_table(study: StudyAnalysis) -> Table:
         **summary_columns(lambda row: measures[row["group"]]),
     }
     return table_of("groups", "Configurations", SUMMARY_NOTE, columns, study.summary)
+
+
+def optima_table(study: StudyAnalysis) -> Table:
+    """Return the table of where the best batch size of each configuration lies."""
+    optima, span = study.optima, partial(range_text, written=significant)
+    columns: dict[str, Maker] = {
+        "Configuration": lambda row: Cell(visible(row["group"], most=100), visible(row["group"])),
+        "Optimal batch size": number("optimum", significant, strong=True),
+        "95% interval": interval("optimum_low", "optimum_high", span),
+        "Its learning rate": number("learning_rate", partial(significant, digits=2)),
+        "Interval of the rate": interval("rate_low", "rate_high", span),
+        "Best cell": number("measured", str),
+        "Rate there": number("measured_rate", rate),
+        "Critical batch size": number("critical", significant),
+        "Its interval": interval("critical_low", "critical_high", span),
+        "Why not": lambda row: Cell(row["reason"], ""),
+    }
+    if optima["measured"].isna().all():
+        del columns["Why not"]
+    note = (
+        "The optimum lies between the cells tried: the lowest point of a surface in the logarithms "
+        "of both, with the interval that its residuals allow. Best cell: the best single mean."
+    )
+    return without_empty(table_of("optima", "Optima", note, columns, optima))
 
 
 def _batch_sizes(analysis: Analysis) -> Table:
@@ -152,12 +182,10 @@ def _to_target(analysis: Analysis, record: TargetRecord) -> Table:
     }
     if record.noise.empty:
         del columns["Noise scale"]
-    measure = analysis.target_measure
-    goal = f"validation {measure.name} of {measure.text(record.target.level)}"
     note = (
-        f"Target: a {goal}. Medians over runs; missing where half of them or more did not reach "
-        "it. Half width: half the updates between the evaluations around the crossing. More: "
-        "to-target.csv, crossings.csv, noise-ratio.csv."
+        f"Target: {target_name(analysis, record)}. Medians over runs; missing where half of them "
+        "or more did not reach it. Half width: half the updates between the evaluations around the "
+        "crossing. More: to-target.csv, crossings.csv, noise-ratio.csv."
     )
     noise = record.noise[["batch_size", "noise_scale", "status"]]
     table = record.batch_sizes.merge(noise, on="batch_size", how="left")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -100,6 +100,21 @@ def number_cell(value: float, written: Written, *, strong: bool = False) -> Cell
     if pd.isna(value):
         return Cell(MISSING, "")
     return Cell(written(value), repr(float(value)), strong)
+
+
+def without_empty(table: Table) -> Table:
+    """Return a table without the columns in which nothing stands."""
+    said = [
+        any(cell.text not in {"", MISSING} for cell in cells)
+        for cells in zip(*table.rows, strict=True)
+    ]
+    kept = [number for number, says in enumerate(said) if says]
+    return replace(
+        table,
+        headers=tuple(table.headers[number] for number in kept),
+        rows=tuple(tuple(row[number] for number in kept) for row in table.rows),
+        read=tuple(header for header in table.read if header in {table.headers[n] for n in kept}),
+    )
 
 
 def table_of(

@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 from reports.charts.base import Drawn
 from reports.claims import ClaimVerdict
 from reports.output.page._dark import dark_rules
-from reports.output.page._tables import group_table
+from reports.output.page._tables import group_table, optima_table
 from reports.output.page.sections import (
     Section,
     absent,
@@ -66,6 +66,8 @@ def render(
         "across": across(study),
         "compared": compared,
         "groups": group_table(study) if study.several else None,
+        "answered": not plan.finished or study.summary["recommended"].notna().any(),
+        "optima": optima_table(study) if study.description.finished else None,
         "timeline": timeline,
         "drawings": [drawing for _, drawing in figures],
         "unknown_history": unknown_history(study),
@@ -94,6 +96,8 @@ def render(
 
 def _data(study: StudyAnalysis) -> str:
     """Names of the datasets."""
+    if study.description.finished:
+        return visible(study.description.name, most=60)
     names = dict.fromkeys(visible(plan.dataset, most=60) for plan in study.description.groups)
     return listing([*names], most=4)
 
@@ -101,6 +105,11 @@ def _data(study: StudyAnalysis) -> str:
 def summary(study: StudyAnalysis) -> str:
     """Return the study in one line of counts."""
     plan, counts = study.description, study.counts
+    if plan.finished:
+        return (
+            f"{plural(counts.run, 'finished run')}: {counts.ok:,} with a result, "
+            f"{counts.diverged:,} diverged"
+        )
     fresh = len(plan.confirmation_seeds)
     more = f", {fresh} more for the selected rates" if plan.seeds and fresh else ""
     return (

@@ -1,0 +1,329 @@
+"""From a table of finished runs to a study's results."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from reports.runs._numbers import Numbers, numbers_of
+from reports.runs.roles import LOWER, Choice, Roles, RunsError, plain, roles_of
+from reports.schema import (
+    EVALUATION_COLUMNS,
+    RUN_COLUMNS,
+    GroupDescription,
+    StudyDescription,
+    StudyResults,
+    as_table,
+    listing,
+    plural,
+)
+from reports.schema.measures import NEGATIVE
+
+_ORDER = ("updates", "examples", "epoch")
+"""Roles by which the evaluations of a run follow one another."""
+_PERCENT = 1.5  # accuracies above are percent
+_MOST_NAMED = 3  # rows that a note names one by one
+_FEWEST_LEVELS, _MOST_LEVELS = 2, 20  # values of a column that may distinguish configurations
+_SHARES = ("acc", "accuracy", "f1", "auc", "precision", "recall")
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """A table of finished runs as results, with what was made of it, a sentence each."""
+
+    results: StudyResults
+    notes: tuple[str, ...]
+
+
+def read_runs(
+    frame: pd.DataFrame,
+    choice: Choice,
+    description: StudyDescription,
+    *,
+    unit_size: float = 1.0,
+    seconds_per_update: Mapping[int, float] | None = None,
+) -> RunTable:
+    """Return the results that a table of finished runs holds.
+
+    Args:
+        frame: One row a run, or one an evaluation; which it is follows from runs that come again.
+        choice: What its columns are; the rest is guessed from their names.
+        description: Name, unit, target and margin; its groups are set here.
+        unit_size: Of how many units, such as tokens, an example consists.
+        seconds_per_update: Seconds of an update by batch size, the same for all configurations.
+
+    Raises:
+        RunsError: It can't be read so, with every obstacle and what to type.
+    """
+    if frame.empty:
+        raise RunsError(["There are no runs in it."])
+    frame = frame.rename(columns=str).reset_index(drop=True)
+    reading = _Reading(frame, roles_of(frame, choice), choice)
+    runs, evaluations = reading.runs()
+    metric, level = reading.metric, description.target_metric
+    groups = tuple(
+        GroupDescription(
+            group=str(label),
+            metric=metric,
+            batch_sizes=tuple(sorted({*rows["batch_size"].tolist()})),
+            learning_rates=tuple(sorted({*rows["learning_rate"].dropna().tolist()})),
+            budget="its whole length",
+            notes=tuple(reading.notes),
+            scale=None if math.isnan(rows["scale"].iloc[0]) else float(rows["scale"].iloc[0]),
+        )
+        for label, rows in runs.groupby("group", sort=False)
+    )
+    described = replace(
+        description,
+        groups=groups,
+        finished=True,
+        scale_name=choice.scale_with,
+        unit_size=unit_size,
+        target_metric=level if level is None else reading.sign * level,
+    )
+    timing = None if seconds_per_update is None else _timing(groups, seconds_per_update)
+    results = StudyResults.from_runs(described, as_table(runs, RUN_COLUMNS), evaluations, timing)
+    return RunTable(results, (reading.roles_sentence(len(runs)), *reading.notes))
+
+
+def _timing(groups: Sequence[GroupDescription], seconds: Mapping[int, float]) -> pd.DataFrame:
+    rows = [
+        (plan.group, n, 1, seconds[n]) for plan in groups for n in plan.batch_sizes if n in seconds
+    ]
+    return pd.DataFrame(rows, columns=["group", "batch_size", "updates", "seconds"])
+
+
+class _Reading:
+    """A table on its way to runs; notes say what became of rows."""
+
+    def __init__(self, frame: pd.DataFrame, roles: Roles, choice: Choice) -> None:
+        self.roles, self.choice, self.notes = roles, choice, list[str]()
+        self.kept = pd.Series(data=True, index=frame.index)
+        self.frame = frame
+        self.judged = roles[roles.judged] if roles.judged else ""
+        self._obstacles: list[str] = []
+        self.values = {
+            role: self._numbers(role)
+            for role in roles.columns
+            if role not in {"run", "state", "reached"}
+        }
+        self.lower = self._lower_is_better()
+        self.sign = -1.0 if self.lower else 1.0
+        if self._obstacles:
+            raise RunsError(self._obstacles)
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric as the analysis has it."""
+        return f"{NEGATIVE if self.lower else ''}{self.judged}" if self.judged else ""
+
+    def _numbers(self, role: str) -> Numbers:
+        column = self.roles[role]
+        read = numbers_of(self.frame[column])
+        if read.strange.any():
+            examples = self.frame.loc[read.strange, column].astype("str").unique().tolist()
+            self._leave_out(
+                read.strange, f"hold no number in {column!r}: {listing(examples, _MOST_NAMED)}"
+            )
+        if role in {"metric", "loss"}:
+            return self._shares(column, read)
+        return read
+
+    def _shares(self, column: str, read: Numbers) -> Numbers:
+        """Return accuracies in percent as shares."""
+        values = read.values.dropna()
+        if not any(part in plain(column).split("_") for part in _SHARES) or values.empty:
+            return read
+        above = values > _PERCENT
+        if not above.any() or values.max() > 100:  # noqa: PLR2004 - percent
+            return read
+        if not above.all() and (values[~above] > 0).any() and values[above].min() > 10:  # noqa: PLR2004
+            self._obstacles.append(
+                f"{column!r} mixes shares and percent: {values[~above].iloc[0]:g} and "
+                f"{values[above].iloc[0]:g}. Write all of them in one way."
+            )
+        self.notes.append(f"{column!r} is in percent; shares are shown.")
+        return replace(read, values=read.values / 100)
+
+    def _lower_is_better(self) -> bool:
+        named = bool(LOWER.search(plain(self.judged)))
+        lower = named or self.roles.judged == "loss"
+        share = any(part in plain(self.judged).split("_") for part in _SHARES)
+        if self.choice.maximize is not None:
+            return not self.choice.maximize
+        if self.roles.judged == "loss" and share:
+            self._obstacles.append(
+                f"--loss {self.judged!r} is named like what is better the higher it is: type "
+                f"--metric {self.judged!r}, or add --minimize."
+            )
+        return lower
+
+    def _leave_out(self, rows: pd.Series[bool], why: str) -> None:
+        """Leave out rows, with a note that says why."""
+        left = rows & self.kept
+        if left.any():
+            count = int(left.sum())
+            self.notes.append(f"{plural(count, 'row')} left out, which {why}.")
+            self.kept &= ~rows
+
+    def _read(self, role: str) -> pd.Series[float]:
+        read = self.values.get(role)
+        return pd.Series(math.nan, self.frame.index) if read is None else read.values
+
+    def runs(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+        """Return one row a run, and the evaluations of learning curves if there are any."""
+        rows = self._rows()
+        keys = ["group", "batch_size"]
+        rows["key"] = rows.groupby([*keys, "named", "seed", "learning_rate"], dropna=False).ngroup()
+        if self.roles["run"] and rows.groupby("run")["key"].nunique().max() > 1:
+            # Where a run's rate or seed changes along it, the run's own name counts.
+            rows["key"] = rows.groupby([*keys, "run"]).ngroup()
+        if rows["key"].duplicated().any() and rows["order"].notna().all():
+            again = rows.duplicated(["key", "order"])
+            if again.mean() < 0.5:  # noqa: PLR2004 - otherwise rows are runs
+                return self._curves(rows)
+        return self._single(rows), None
+
+    def _rows(self) -> pd.DataFrame:
+        frame, sizes = self.frame, self._read("batch_size")
+        self._leave_out(~(sizes >= 1) | (sizes % 1 != 0), "have no whole batch size")
+        rates = self._read("learning_rate")
+        if self.roles["learning_rate"]:
+            self._leave_out(~(rates > 0), "have no learning rate above 0")
+        order = next((self._read(role) for role in _ORDER if self.roles[role]), None)
+        run = frame[self.roles["run"]].astype("str") if self.roles["run"] else ""
+        blown = [self.values[role].blown for role in ("metric", "loss") if role in self.values]
+        table = pd.DataFrame(
+            {
+                "group": self._labels(),
+                "scale": self._scale(),
+                "batch_size": sizes,
+                "learning_rate": rates,
+                "seed": self._read("seed"),
+                "run": run,
+                "named": run if self.roles["run"] else "",
+                "order": math.nan if order is None else order,
+                **{role: self._read(role) for role in ("updates", "examples", "seconds", "steps")},
+                "loss": self._read("loss"),
+                "metric": self.sign * self._read(self.roles.judged),
+                "blown": np.logical_or.reduce(blown) if blown else False,
+                "reached": self._reached(),
+            },
+            index=frame.index,
+        )[self.kept]
+        if table.empty:
+            raise RunsError(["No row is left.", *self.notes])
+        return table.astype({"batch_size": "int64"})
+
+    def _labels(self) -> pd.Series[str]:
+        by = self.roles.by
+        if not by:
+            return pd.Series("all runs", self.frame.index)
+        parts = [f"{name}=" + self.frame[name].astype("str") for name in by]
+        return functools.reduce(lambda before, part: before + ", " + part, parts)
+
+    def _scale(self) -> pd.Series[float]:
+        name = self.choice.scale_with
+        if not name:
+            return pd.Series(math.nan, self.frame.index)
+        values = numbers_of(self.frame[name]).values
+        many = values.groupby(self._labels()).nunique()
+        if (many > 1).any() or name not in self.roles.by:
+            by = listing([*self.roles.by, name]).replace(" and ", ", ").replace(", ", ",")
+            raise RunsError(
+                [f"{name!r} has several values in one configuration: add it with --by {by}."]
+            )
+        return values
+
+    def _reached(self) -> pd.Series[bool]:
+        name = self.roles["reached"]
+        if not name:
+            return pd.Series(data=True, index=self.frame.index)
+        texts = self.frame[name].astype("str").str.strip().str.lower()
+        return texts.isin({"true", "1", "1.0", "yes", "reached"})
+
+    def _single(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return rows that are a run each; of those with one seed in one cell the last counts."""
+        cell = ["group", "batch_size", "learning_rate"]
+        if self.roles["seed"]:
+            again = rows.duplicated([*cell, "seed"], keep="last")
+            if again.any():
+                self.notes.append(
+                    f"{plural(int(again.sum()), 'run')} left out, as a later one has the same cell "
+                    "and seed."
+                )
+            rows = rows[~again]
+        else:
+            rows = rows.assign(seed=rows.groupby(cell, dropna=False).cumcount())
+        return self._finished(rows)
+
+    def _finished(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return runs with what they lack."""
+        ended = rows["metric"].notna() | rows["steps"].notna()
+        status = np.select([ended, rows["blown"]], ["ok", "diverged"], "without a value")
+        rows = rows.assign(status=status)
+        if (rows["seconds"] > 0).any() and not (rows["updates"] > 0).any():
+            self.notes.append(
+                "Times are left out, as the number of updates is not known: name it with --updates."
+            )
+        whole = {"updates": 0, "examples": 0, "seed": 0}
+        return rows.fillna(whole).astype(dict.fromkeys(whole, "int64")).reset_index(drop=True)
+
+    def _curves(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+        """Return each run's last evaluation as the run, and all of them."""
+        rates = rows.groupby("key")["learning_rate"]
+        if (rates.max() > rates.min()).any():
+            self.notes.append("Learning rates change along runs; the largest of each counts.")
+        rows = rows.assign(learning_rate=rates.transform("max")).sort_values(["key", "order"])
+        known = rows[rows["metric"].notna() | rows["blown"]]
+        last = known.drop_duplicates("key", keep="last")
+        ends = rows.groupby("key")[["updates", "examples", "seconds"]].max()
+        silent = rows[~rows["key"].isin(last["key"])].drop_duplicates("key", keep="last")
+        runs = pd.concat([last, silent]).drop(columns=[*ends]).join(ends, on="key")
+        single = self._single(runs)
+        if not {"updates"} & self.roles.columns.keys():
+            self.notes.append(
+                "Learning curves are not shown, as updates are not known: name them with --updates."
+            )
+            return single, None
+        number = dict(zip(single["key"], single.index, strict=True))
+        points = known[known["key"].isin(number) & ~known["blown"]]
+        table = points.assign(run=points["key"].map(number)).fillna({"examples": 0})
+        return single, as_table(table, EVALUATION_COLUMNS)
+
+    def roles_sentence(self, runs: int) -> str:
+        """Return what the columns were taken for."""
+        better = "lower is better" if self.lower else "higher is better"
+        words = {role: role.replace("_", " ") for role in self.roles.columns}
+        parts = [
+            f"{words[role]} {column!r}"
+            + (f" ({better})" if role == self.roles.judged else "")
+            + (" (guessed)" if role in self.roles.guessed else "")
+            for role, column in self.roles.columns.items()
+            if role not in {"state", "reached"}
+        ]
+        by = f"; configurations by {listing(self.roles.by)}" if self.roles.by else ""
+        rows = len(self.frame)
+        shape = (
+            "one row a run" if rows - int((~self.kept).sum()) <= runs else "one row an evaluation"
+        )
+        return f"{plural(runs, 'run')} read, {shape}: {listing(parts, 20)}{by}.{self._others()}"
+
+    def _others(self) -> str:
+        """Name columns that may distinguish configurations."""
+        used = {*self.roles.columns.values(), *self.roles.by}
+        texts = [
+            str(name)
+            for name in self.frame.select_dtypes(["object", "str", "bool"])
+            if name not in used
+            and _FEWEST_LEVELS <= self.frame[name].nunique() <= _MOST_LEVELS
+            and numbers_of(self.frame[name]).strange.any()
+        ]
+        if not texts or self.roles.by:
+            return ""
+        return f" {listing(texts)} may make configurations: --by {','.join(texts)}."

@@ -1,0 +1,281 @@
+"""The best batch size and learning rate of a grid, between its cells, with an interval.
+
+Near its minimum a loss is about quadratic in the logarithms of both. The surface is fitted to the
+cells around the best one, with cubic terms where an F test asks for them: losses rise faster above
+the best learning rate than below. What a cell deviates from the surface by is the error of the fit,
+whatever its cause. A value that the data don't show is None, with the reason: a number is never
+made up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy import special
+
+from reports.stats.bounds import Ends
+from reports.stats.intervals import CONFIDENCE
+
+REACH = 2  # steps of the grid from the best cell up to which cells are fitted
+FAR_ABOVE = 10.0
+"""A loss this many times as far above the least as its neighbours' is not near the minimum."""
+LACK_OF_FIT = 0.05  # probability of residuals below which the surface is not quadratic
+FEWEST_STEPS = 3  # different values of an axis that a parabola takes
+MOST_STEPS = 12  # different values of an axis up to which they are a grid
+SPARE = 2  # cells beyond the number of coefficients, to judge the surface by
+_DRAWS, _SEED, _MOVES = 2_000, 0, 10
+_POINTS = (45, 25)  # of a grid within the cells fitted: along batch sizes, along rates
+_ZOOMS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimum:
+    """Where the least loss lies; None where the cells can't say.
+
+    Attributes:
+        cells: Cells that were fitted.
+        reason: Why a value below is None; empty if none is.
+        batch_size: With the least loss, not rounded.
+        batch_size_interval: Its interval, of 0 and infinity where it has no end.
+        learning_rate: With the least loss, at that batch size; None without an axis of rates too.
+        learning_rate_interval: Its interval.
+        loss: The least, by the surface.
+        lack_of_fit: Probability that cubic terms explain so much, were the surface quadratic; None
+            if the cells are too few for that.
+    """
+
+    cells: int
+    reason: str
+    batch_size: float | None = None
+    batch_size_interval: Ends | None = None
+    learning_rate: float | None = None
+    learning_rate_interval: Ends | None = None
+    loss: float | None = None
+    lack_of_fit: float | None = None
+
+
+def fit_optimum(
+    batch_sizes: Sequence[float] | np.ndarray,
+    learning_rates: Sequence[float] | np.ndarray,
+    losses: Sequence[float] | np.ndarray,
+    *,
+    confidence: float = CONFIDENCE,
+) -> Optimum:
+    """Fit a quadratic surface to the losses around the least one.
+
+    With fewer than three learning rates it is a parabola over the best cell of each batch size.
+
+    Args:
+        batch_sizes: Batch size of each cell, above 0.
+        learning_rates: Its learning rate, above 0; a constant one where rates are not known.
+        losses: Mean over its runs, less is better; NaN or infinite for a run that diverged.
+        confidence: Of the intervals.
+
+    Example:
+        >>> sizes, rates = np.meshgrid([8, 16, 32, 64, 128], [0.01, 0.02, 0.04, 0.08])
+        >>> losses = np.log(sizes / 30) ** 2 + np.log(rates / 0.025) ** 2
+        >>> optimum = fit_optimum(sizes.ravel(), rates.ravel(), losses.ravel())
+        >>> round(optimum.batch_size), round(optimum.learning_rate, 3)
+        (30, 0.025)
+    """
+    sizes, rates, values = (
+        np.asarray(each, np.float64).ravel() for each in (batch_sizes, learning_rates, losses)
+    )
+    ended = np.isfinite(values)
+    places, values = np.log(np.stack([sizes, rates], 1)[ended]), values[ended]
+    if np.unique(places[:, 1].round(9)).size < FEWEST_STEPS:
+        places, values = _best_of_each(places[:, 0], values)
+    if any(np.unique(axis.round(9)).size < FEWEST_STEPS for axis in places.T):
+        return Optimum(cells=values.size, reason="Fewer than three batch sizes have a result.")
+    surface = _around_the_least(places, values)
+    if surface is None:
+        return Optimum(cells=values.size, reason="Too few cells lie around the best one.")
+    return _read(surface, confidence)
+
+
+@dataclass(frozen=True)
+class _Surface:
+    """A polynomial around a centre, fitted to cells near it."""
+
+    centre: np.ndarray
+    offsets: np.ndarray  # cell by axis
+    values: np.ndarray  # of the cells
+    degree: int = 2
+
+    @cached_property
+    def powers(self) -> np.ndarray:
+        """Exponents of the terms: coefficient by axis."""
+        axes = self.offsets.shape[1]
+        grid = np.stack(np.meshgrid(*[np.arange(self.degree + 1)] * axes), -1).reshape(-1, axes)
+        return grid[grid.sum(1) <= self.degree]
+
+    def terms(self, offsets: np.ndarray) -> np.ndarray:
+        """Return the terms at some points: point by coefficient."""
+        return np.prod(offsets[:, None] ** self.powers, -1)
+
+    @cached_property
+    def coefficients(self) -> np.ndarray:
+        """By least squares."""
+        return np.linalg.lstsq(self.terms(self.offsets), self.values)[0]
+
+    @property
+    def unexplained(self) -> float:
+        """Sum of the squared residuals."""
+        residuals = self.values - self.terms(self.offsets) @ self.coefficients
+        return float(residuals @ residuals)
+
+    @property
+    def free(self) -> int:
+        """Cells beyond the number of coefficients."""
+        return self.values.size - len(self.powers)
+
+    @property
+    def determined(self) -> bool:
+        """Whether the cells suffice for the coefficients, and to judge them by."""
+        terms = self.terms(self.offsets)
+        return self.free >= SPARE and np.linalg.matrix_rank(terms) == len(self.powers)
+
+    def drawn(self) -> np.ndarray:
+        """Draw coefficients that the residuals allow: they have a t distribution."""
+        random = np.random.default_rng(_SEED)
+        _, triangle = np.linalg.qr(self.terms(self.offsets))
+        normal = random.standard_normal((len(self.powers), _DRAWS))
+        spread = np.sqrt(self.unexplained / random.chisquare(self.free, _DRAWS))
+        return self.coefficients + (np.linalg.solve(triangle, normal) * spread).T
+
+    def lowest(self, coefficients: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Return where some surfaces are lowest within a box: surface by axis."""
+        sides = [np.linspace(*side) for side in zip(low, high, _POINTS, strict=False)]
+        points = np.stack(np.meshgrid(*sides), -1).reshape(-1, len(sides))
+        return points[(coefficients @ self.terms(points).T).argmin(1)]
+
+
+def _best_of_each(sizes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the batch sizes as points of one axis, with the least value of each."""
+    different, number = np.unique(sizes.round(9), return_inverse=True)
+    least = np.full(different.size, np.inf)
+    np.minimum.at(least, number, values)
+    return different[:, None], least
+
+
+def _around_the_least(places: np.ndarray, values: np.ndarray) -> _Surface | None:
+    """Fit the cells around the least; then around the surface's own minimum, until it stays."""
+    axes = [_axis(axis) for axis in places.T]
+    steps = _steps(axes, places)
+    centre, surface = steps[values.argmin()], None
+    for _ in range(_MOVES):
+        near = _near(np.abs(steps - centre).max(1), values)
+        middle = np.array([axis[step] for axis, step in zip(axes, centre, strict=True)])
+        fitted = _Surface(middle, places[near] - middle, values[near])
+        if not fitted.determined:
+            break
+        surface = fitted
+        box = surface.offsets.min(0), surface.offsets.max(0)
+        lowest = middle + surface.lowest(surface.coefficients[None], *box)
+        moved = _steps(axes, lowest)[0]
+        if (moved == centre).all():
+            break
+        centre = moved
+    return surface
+
+
+def _axis(values: np.ndarray) -> np.ndarray:
+    """Return the steps of an axis: the values tried or, of values drawn at random, a few."""
+    different = np.unique(values.round(9))
+    if different.size <= MOST_STEPS:
+        return different
+    return np.linspace(different[0], different[-1], MOST_STEPS)
+
+
+def _steps(axes: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:
+    """Return the places on a grid that points are nearest to: point by axis."""
+    nearest = [
+        np.abs(axis - position[:, None]).argmin(1)
+        for axis, position in zip(axes, places.T, strict=True)
+    ]
+    return np.stack(nearest, 1)
+
+
+def _near(distance: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return which cells lie near the minimum: on the grid, and by their loss."""
+    above = values - values.min()
+    neighbours = above[(distance <= 1) & (above > 0)]
+    limit = FAR_ABOVE * np.median(neighbours) if neighbours.size else np.inf
+    return (distance <= REACH) & (above <= limit)
+
+
+def _read(surface: _Surface, confidence: float) -> Optimum:
+    lack, cubic = _lack_of_fit(surface), replace(surface, degree=3)
+    if lack is not None and lack < LACK_OF_FIT and cubic.determined:
+        surface = cubic
+    box = surface.offsets.min(0), surface.offsets.max(0)
+    draws = surface.drawn()
+    drawn = surface.lowest(draws, *box)
+    step = (box[1] - box[0]) / (np.array(_POINTS[: len(box[0])]) - 1)
+    within = np.maximum(drawn.min(0) - step, box[0]), np.minimum(drawn.max(0) + step, box[1])
+    drawn = surface.lowest(draws, *within)
+    ends = [_ends(*each, confidence) for each in zip(drawn.T, *box, surface.centre, strict=True)]
+    at = _lowest_of(surface, *box)
+    known = Optimum(
+        cells=surface.values.size,
+        reason=_at_an_edge(at, *box),
+        batch_size_interval=ends[0],
+        learning_rate_interval=ends[1] if len(ends) > 1 else None,
+        lack_of_fit=lack,
+    )
+    if known.reason:
+        return known
+    values = np.exp(surface.centre + at)
+    return replace(
+        known,
+        batch_size=float(values[0]),
+        learning_rate=float(values[1]) if values.size > 1 else None,
+        loss=float((surface.terms(at[None]) @ surface.coefficients)[0]),
+    )
+
+
+def _lowest_of(surface: _Surface, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return where the fitted surface is lowest within a box, on ever finer grids."""
+    first, last = low, high
+    for _ in range(_ZOOMS):
+        at = surface.lowest(surface.coefficients[None], low, high)[0]
+        around = (high - low) / (np.array(_POINTS[: at.size]) - 1)
+        low, high = np.maximum(at - around, first), np.minimum(at + around, last)
+    return at
+
+
+def _ends(drawn: np.ndarray, low: float, high: float, centre: float, confidence: float) -> Ends:
+    """Return the middle of the draws; those at an end of the cells fitted lie anywhere beyond."""
+    beyond = (1 - confidence) / 2
+    first, last = np.quantile(drawn, [beyond, 1 - beyond], method="nearest")
+    return Ends(
+        float(np.exp(centre + first)) if first > low else 0.0,
+        float(np.exp(centre + last)) if last < high else math.inf,
+    )
+
+
+def _at_an_edge(at: np.ndarray, low: np.ndarray, high: np.ndarray) -> str:
+    """Return why there is no minimum within the cells fitted; empty if there is."""
+    for name, position, *ends in zip(("batch size", "learning rate"), at, low, high, strict=False):
+        for word, end in zip(("smallest", "largest"), ends, strict=True):
+            if position == end:
+                return f"The loss still falls at the {word} {name} near the best cell."
+    return ""
+
+
+def _lack_of_fit(surface: _Surface) -> float | None:
+    """Return the probability of the gain from cubic terms by an F test."""
+    cubic = replace(surface, degree=3)
+    added = np.linalg.matrix_rank(cubic.terms(cubic.offsets)) - len(surface.powers)
+    free = surface.free - added
+    if added < 1 or free < 1:
+        return None
+    left = cubic.unexplained
+    if left <= 0:
+        return 1.0
+    ratio = (surface.unexplained - left) / added / (left / free)
+    return float(special.fdtrc(added, free, max(ratio, 0.0)))

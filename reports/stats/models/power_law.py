@@ -1,0 +1,104 @@
+"""A power law through estimates of several configurations: `y = prefactor x^exponent`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from reports.stats.bounds import Ends
+from reports.stats.intervals import CONFIDENCE
+
+FEWEST_LEVELS = 3  # different x that leave something to judge the line by
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerLaw:
+    """A line in logarithms; None where the data can't say.
+
+    Attributes:
+        points: Configurations it is made from.
+        levels: Different x among them; the interval is wide if these are few.
+        reason: Why there is no law; empty if there is one.
+        exponent: Its slope.
+        exponent_interval: Interval of the slope.
+        prefactor: y at x = 1.
+        prefactor_interval: Its interval.
+        left_out: Smallest and largest exponent when one level of x is left out.
+    """
+
+    points: int
+    levels: int
+    reason: str = ""
+    exponent: float = math.nan
+    exponent_interval: Ends | None = None
+    prefactor: float = math.nan
+    prefactor_interval: Ends | None = None
+    left_out: Ends | None = None
+
+    def at(self, x: float | np.ndarray) -> np.ndarray:
+        """Return y at x above 0."""
+        return self.prefactor * np.asarray(x, np.float64) ** self.exponent
+
+
+def fit_power_law(
+    x: Sequence[float] | np.ndarray,
+    y: Sequence[float] | np.ndarray,
+    *,
+    confidence: float = CONFIDENCE,
+) -> PowerLaw:
+    """Fit a line to the mean of log y at each log x.
+
+    The unit of error is one level of x: configurations of one level share what makes it deviate,
+    so that many of them don't make the exponent surer.
+
+    Args:
+        x: What y follows, above 0.
+        y: Estimates, above 0.
+        confidence: Of the intervals, which are t intervals with two degrees fewer than levels.
+
+    Example:
+        >>> law = fit_power_law([1, 10, 100, 1000], [2, 20, 200, 2000])
+        >>> round(law.exponent, 3), round(law.prefactor, 3), law.levels
+        (1.0, 2.0, 4)
+    """
+    log_x, log_y = (np.log(np.asarray(each, np.float64)) for each in (x, y))
+    levels, number = np.unique(log_x.round(9), return_inverse=True)
+    if levels.size < FEWEST_LEVELS:
+        reason = f"A power law takes {FEWEST_LEVELS} different values, and there are {levels.size}."
+        return PowerLaw(points=log_x.size, levels=levels.size, reason=reason)
+    means = np.bincount(number, log_y) / np.bincount(number)
+    slope, intercept = _line(levels, means)
+    free = levels.size - 2
+    spread = levels - levels.mean()
+    squares = float(spread @ spread)
+    residuals = means - intercept - slope * levels
+    error = math.sqrt(float(residuals @ residuals) / free / squares)
+    quantile = float(special.stdtrit(free, (1 + confidence) / 2))
+    height = quantile * error * math.sqrt(squares / levels.size + levels.mean() ** 2)
+    others = [
+        _line(np.delete(levels, each), np.delete(means, each))[0] for each in range(levels.size)
+    ]
+    return PowerLaw(
+        points=log_x.size,
+        levels=levels.size,
+        exponent=slope,
+        exponent_interval=Ends(slope - quantile * error, slope + quantile * error),
+        prefactor=math.exp(intercept),
+        prefactor_interval=Ends(_exp(intercept - height), _exp(intercept + height)),
+        left_out=Ends(min(others), max(others)),
+    )
+
+
+def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Return slope and intercept by least squares."""
+    from_mean = x - x.mean()
+    slope = float(from_mean @ y / (from_mean @ from_mean))
+    return slope, float(y.mean() - slope * x.mean())
+
+
+def _exp(log: float) -> float:
+    return float(np.exp(np.clip(log, -700, 700)))

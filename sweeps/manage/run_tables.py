@@ -1,0 +1,148 @@
+"""Finished runs of other programs: their files as one table, and the results it holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reports.runs import Choice, RunsError, RunTable, attributes_of, read_runs, unfolded
+from reports.schema import StudyDescription
+from sweeps.data.registry import table_of_file
+from sweeps.errors import DataError, UsageError, counted, did_you_mean_path
+
+_ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet", ".feather")
+_WHOLE_FILES = ("trainer_state.json", "metrics.csv")
+"""Names of files with a run each, which are looked for in folders before any others."""
+_BESIDE = ("hparams.yaml", "hparams.json", "config.json", "args.json")
+"""Names of files that say with which settings the run next to them was made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What a user says of finished runs besides their columns.
+
+    Attributes:
+        name: What the page calls them.
+        unit: What examples are called.
+        examples_per_item: How many of that unit the batch size counts as one.
+        target: Level of the metric to which updates are measured.
+        margin: Loss of the metric that is accepted.
+        seconds_per_update: Seconds of an update by batch size.
+    """
+
+    name: str = "runs"
+    unit: str = "examples"
+    examples_per_item: float = 1.0
+    target: float | None = None
+    margin: float | None = None
+    seconds_per_update: Mapping[int, float] | None = None
+
+
+def analyze_runs(frame: pd.DataFrame, choice: Choice, settings: RunSettings) -> RunTable:
+    """Return the results that a table of finished runs holds.
+
+    Raises:
+        UsageError: It can't be read so; every obstacle has the option that removes it.
+    """
+    description = StudyDescription(
+        name=settings.name,
+        title=f"Finished runs of {settings.name}",
+        unit=settings.unit,
+        target_metric=settings.target,
+        margin=settings.margin,
+    )
+    try:
+        return read_runs(
+            unfolded(frame),
+            choice,
+            description,
+            unit_size=settings.examples_per_item,
+            seconds_per_update=settings.seconds_per_update,
+        )
+    except RunsError as error:
+        raise UsageError(*error.lines) from None
+
+
+def read_run_files(paths: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Return the table of runs that files hold, each cell as text, and notes on it.
+
+    Of several files each is a run or a part of the table; what its name and the settings next to it
+    say becomes columns.
+
+    Raises:
+        DataError: A file doesn't exist or is no table.
+    """
+    files = [file for path in paths for file in _files(path)]
+    if len(files) == 1:
+        return _table(files[0]), []
+    parts = [_with_settings(_table(file), file) for file in files]
+    return pd.concat(parts, ignore_index=True), [f"{counted(len(files), 'file')} read as runs."]
+
+
+def _files(path: str) -> list[str]:
+    """Return a file, or those of a folder that hold runs."""
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        return [path]
+    for wanted in (*_WHOLE_FILES, *(f"*{ending}" for ending in _ENDINGS)):
+        if files := sorted(folder.rglob(wanted)):
+            return [str(each) for each in files]
+    raise DataError(
+        f"{path} holds no runs: no file called {' or '.join(_WHOLE_FILES)}, and none that ends in "
+        f"{', '.join(_ENDINGS)}."
+    )
+
+
+def _table(path: str) -> pd.DataFrame:
+    file = Path(path).expanduser()
+    if file.suffix == ".json" and file.is_file():
+        records = _records(file)
+        if records is not None:
+            return records
+    if not file.exists() and "::" not in path:
+        raise DataError(f"{path} does not exist.{did_you_mean_path(file)}")
+    header, rows = table_of_file(str(file))
+    return pd.DataFrame(rows, columns=[*header])
+
+
+def _records(file: Path) -> pd.DataFrame | None:
+    """Return the records of a JSON object that holds a list of them, as trainers log; else None."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    lists = [value for value in content.values() if _is_records(value)]
+    if len(lists) != 1:
+        return None
+    plain = {k: v for k, v in content.items() if isinstance(v, str | int | float | bool)}
+    rows = pd.DataFrame(lists[0])
+    return rows.assign(**{key: value for key, value in plain.items() if key not in rows})
+
+
+def _is_records(value: Any) -> bool:  # noqa: ANN401 - whatever JSON holds
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _with_settings(table: pd.DataFrame, path: str) -> pd.DataFrame:
+    """Return one of several tables with the settings of its run as columns."""
+    file = Path(path)
+    known: dict[str, Any] = {"run": str(file.parent if file.name in _WHOLE_FILES else file)}
+    known |= attributes_of("/".join(file.with_suffix("").parts[-3:]))
+    for name in _BESIDE:
+        if (beside := file.parent / name).is_file():
+            known |= _settings(beside.read_text(encoding="utf-8", errors="replace").splitlines())
+    return table.assign(**{key: value for key, value in known.items() if key not in table})
+
+
+def _settings(lines: Iterable[str]) -> dict[str, str]:
+    """Return the plain values of a file of YAML or JSON, a line each."""
+    pairs = (line.strip().rstrip(",").partition(":") for line in lines if ":" in line)
+    cleaned = ((key.strip(" \"'"), value.strip(" \"'")) for key, _, value in pairs)
+    return {key: value for key, value in cleaned if key and value and value[0] not in "{[!"}

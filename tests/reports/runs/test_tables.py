@@ -1,0 +1,216 @@
+"""Finished runs become results: shapes, seeds, units, and values that are none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from reports.recommend import analyse_study
+from reports.runs import Choice, RunsError, RunTable, read_runs
+from reports.schema import StudyDescription
+
+
+def runs(seeds: int = 1, **changes: object) -> pd.DataFrame:
+    """Return a grid of runs whose accuracy is best at batch size 32 and rate 0.1."""
+    random = np.random.default_rng(3)
+    cells = [
+        (size, rate, seed)
+        for size in (8, 16, 32, 64, 128)
+        for rate in (0.025, 0.05, 0.1, 0.2, 0.4)
+        for seed in range(seeds)
+    ]
+    frame = pd.DataFrame(cells, columns=["bs", "lr", "seed"])
+    off = np.log2(frame["bs"] / 32) ** 2 + np.log2(frame["lr"] / 0.1) ** 2
+    noise = random.normal(0, 0.002, len(frame))
+    return frame.assign(accuracy=0.9 - 0.01 * off + noise, **changes)
+
+
+def read(frame: pd.DataFrame, by: tuple[str, ...] = (), **columns: Any) -> RunTable:
+    """Read runs with columns by role."""
+    scale, maximize = columns.pop("scale_with", ""), columns.pop("maximize", None)
+    study = StudyDescription("made", "", target_metric=columns.pop("target", None))
+    return read_runs(frame, Choice(columns, by, scale, maximize), study)
+
+
+def test_one_seed_gives_the_optimum_unconfirmed() -> None:
+    table = read(runs())
+    (analysis,) = analyse_study(table.results).groups
+    assert analysis.recommended is None
+    assert analysis.optimum is not None
+    assert analysis.optimum.batch_size == pytest.approx(32, rel=0.1)
+    assert analysis.optimum.learning_rate == pytest.approx(0.1, rel=0.1)
+    assert analysis.part == "validation"
+
+
+def test_seeds_that_all_cells_share_choose_and_judge_apart() -> None:
+    table = read(runs(seeds=8))
+    trials = table.results.trials
+    choosing = {*trials.loc[trials["stage"] == "explore", "seed"]}
+    judging = {*trials.loc[trials["stage"] == "confirm", "seed"]}
+    assert (len(choosing), len(judging)) == (3, 5)
+    assert not choosing & judging
+    (analysis,) = analyse_study(table.results).groups
+    assert analysis.part == "test"
+    assert analysis.recommended == 32
+    assert analysis.answer.learning_rate == 0.1
+
+
+def test_seeds_that_a_cell_lacks_do_not_judge() -> None:
+    frame = runs(seeds=7).iloc[2:]
+    assert {*read(frame).results.trials["stage"]} == {"explore"}
+    (analysis,) = analyse_study(read(frame).results).groups
+    assert analysis.optimum is not None
+    assert analysis.optimum.batch_size is not None
+
+
+def test_percent_is_read_as_shares_and_mixtures_are_refused() -> None:
+    shares = read(runs()).results.trials["validation_metric"]
+    percent = read(runs().assign(accuracy=100 * runs()["accuracy"])).results.trials
+    np.testing.assert_allclose(percent["validation_metric"], shares)
+    signs = runs().assign(accuracy=[f"{100 * a:.8f}%" for a in runs()["accuracy"]])
+    np.testing.assert_allclose(read(signs).results.trials["validation_metric"], shares)
+    mixed = runs()
+    mixed.loc[3, "accuracy"] *= 100
+    with pytest.raises(RunsError, match="mixes"):
+        read(mixed)
+
+
+@pytest.mark.parametrize("value", ["NaN", "inf", "-Infinity", np.inf], ids=repr)
+def test_runs_that_blew_up_are_diverged(value: object) -> None:
+    frame = runs().astype({"accuracy": object})
+    frame.loc[0, "accuracy"] = value
+    trials = read(frame).results.trials
+    assert (trials["status"] == "diverged").sum() == 1
+    assert len(trials) == len(frame)
+
+
+def test_what_is_no_number_is_left_out_and_told() -> None:
+    frame = runs().astype({"accuracy": object, "bs": object, "lr": object})
+    frame.loc[0, "accuracy"], frame.loc[1, "bs"], frame.loc[2, "lr"] = "crashed", 12.5, -1
+    table = read(frame)
+    assert len(table.results.trials) == len(frame) - 3
+    assert sum("1 row left out" in note for note in table.notes) == 3
+    assert any("crashed" in note for note in table.notes)
+
+
+def test_a_run_that_comes_again_is_told_and_the_last_counts() -> None:
+    frame = pd.concat([runs(), runs().iloc[:2].assign(accuracy=0.5)], ignore_index=True)
+    table = read(frame)
+    assert len(table.results.trials) == len(runs())
+    assert (table.results.trials["validation_metric"] == 0.5).sum() == 2
+    assert any("2 runs left out" in note for note in table.notes)
+
+
+def test_runs_without_seeds_are_numbered_within_their_cell() -> None:
+    table = read(runs(seeds=3).drop(columns="seed"))
+    assert {*table.results.trials["seed"]} == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("columns", "best"),
+    [
+        ({"loss": "error"}, "lowest"),
+        ({"metric": "error"}, "lowest"),
+        ({"metric": "error", "maximize": True}, "highest"),
+        ({"metric": "accuracy"}, "highest"),
+        ({"metric": "accuracy", "maximize": False}, "lowest"),
+    ],
+)
+def test_direction_follows_the_name_unless_said(columns: dict[str, Any], best: str) -> None:
+    table = read(runs().assign(error=1 - runs()["accuracy"]), **columns)
+    (analysis,) = analyse_study(table.results).groups
+    assert analysis.measure.best == best
+
+
+def test_accuracy_as_a_loss_is_refused() -> None:
+    with pytest.raises(RunsError, match="--metric"):
+        read(runs(), loss="accuracy")
+
+
+def curves(seeds: int = 1) -> pd.DataFrame:
+    """Return ten evaluations of each run."""
+    parts = [
+        runs(seeds).assign(
+            step=640 * number // runs(seeds)["bs"],
+            accuracy=runs(seeds)["accuracy"] * (1 - 0.6**number),
+        )
+        for number in range(1, 11)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_rows_of_evaluations_become_curves() -> None:
+    table = read(curves())
+    assert len(table.results.trials) == len(runs())
+    assert len(table.results.curves) == len(curves())
+    last = runs()["accuracy"] * (1 - 0.6**10)
+    np.testing.assert_allclose(table.results.trials["validation_metric"], last)
+    (analysis,) = analyse_study(table.results).groups
+    assert analysis.scaling.targets
+
+
+def test_a_rate_that_changes_along_a_run_is_its_largest() -> None:
+    frame = curves().assign(run=lambda f: f["bs"].astype(str) + "/" + f["lr"].astype(str))
+    frame["lr"] *= 1 - frame.groupby("run").cumcount() / 10
+    table = read(frame)
+    assert {*table.results.trials["learning_rate"]} == {*runs()["lr"]}
+    assert len(table.results.trials) == len(runs())
+
+
+def test_curves_over_epochs_alone_are_not_drawn() -> None:
+    frame = curves().assign(epoch=lambda f: f.groupby(["bs", "lr"]).cumcount())
+    table = read(frame.drop(columns="step"))
+    assert table.results.curves.empty
+    assert any("--updates" in note for note in table.notes)
+
+
+def test_configurations_and_scale() -> None:
+    parts = [
+        runs().assign(bs=(runs()["bs"] * 2**power).astype(int), tokens_b=4**power)
+        for power in range(4)
+    ]
+    frame = pd.concat(parts, ignore_index=True)
+    study = analyse_study(read(frame, ("tokens_b",), scale_with="tokens_b").results)
+    assert len(study.groups) == 4
+    law = study.laws["optimum"]
+    assert law.exponent == pytest.approx(0.5, abs=0.01)
+    with pytest.raises(RunsError, match="--by tokens_b"):
+        read(frame, scale_with="tokens_b")
+
+
+def test_seconds_without_updates_say_nothing() -> None:
+    table = read(runs(seconds=3.0))
+    assert table.results.timing.empty
+    assert any("--updates" in note for note in table.notes)
+    timed = read(runs(seconds=3.0, step=100)).results.timing
+    assert (timed["wall_seconds"] / timed["updates"]).unique() == pytest.approx([0.03])
+
+
+def test_updates_to_a_target_with_those_that_missed_it() -> None:
+    sizes = np.array([8, 16, 32, 64, 128, 256, 512, 1024])
+    frame = pd.DataFrame({"batch_size": sizes, "steps": (100 * (1 + 100 / sizes))})
+    frame["reached"] = sizes < 1024
+    study = analyse_study(read(frame, steps="steps", reached="reached").results)
+    fit = study.groups[0].scaling.main
+    assert fit is not None
+    assert fit.fit.critical_batch_size == pytest.approx(100, rel=0.05)
+    assert fit.fit.censored == 1
+    assert study.groups[0].batch_sizes["learning_rate"].isna().all()
+
+
+def test_a_target_is_in_the_metric_as_it_is_named() -> None:
+    frame = curves().assign(val_loss=lambda f: 1 - f["accuracy"])
+    study = analyse_study(read(frame, loss="val_loss", target=0.2).results)
+    main = study.groups[0].scaling.main
+    assert main is not None
+    assert main.target.level == -0.2
+
+
+def test_nothing_to_read_is_an_error() -> None:
+    with pytest.raises(RunsError):
+        read(runs().iloc[:0])
+    with pytest.raises(RunsError):
+        read(runs(bs=0.5))
