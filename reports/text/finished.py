@@ -17,7 +17,6 @@ from reports.text.reaching_target import range_span, scaling_sentence
 FEW_LEVELS = 6
 """Values of a scale below which a power law's interval is wide for want of them."""
 _FEW = " The intervals are wide because so few values carry the law."
-_ROUGH = 0.05  # probability of a quadratic surface below which cubic terms are fitted
 
 
 def finished_headline(analysis: Analysis) -> str:
@@ -148,8 +147,8 @@ def finished_method(analysis: Analysis) -> list[str]:
         (
             "The optimum is the lowest point of a surface over the logarithms of batch size and "
             "learning rate, fitted to the cells around the best one: quadratic, with cubic terms "
-            f"where an F test asks for them (below {_ROUGH}). What a cell deviates by is "
-            "its error; intervals are of surfaces drawn from these residuals."
+            "unless an F test speaks against them. What a cell deviates by is its error; intervals "
+            "are of surfaces drawn from these residuals."
         ),
         (
             "A power law is a line through the mean logarithm at each value of the scale, with a t "

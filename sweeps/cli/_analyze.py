@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeps.cli._options import DONE, Commands, add_json, add_out
+from sweeps.cli._options import DONE, Commands, folder_at
 from sweeps.errors import UsageError, tell, write
 
 if TYPE_CHECKING:
@@ -29,9 +29,8 @@ COLUMNS = {
 
 def add_analyze(commands: Commands) -> None:
     """Add `analyze`."""
-    analyze = commands.add(
-        _analyze, "Start", "analyze", "report on finished runs of any program, from their tables"
-    )
+    text = "report on finished runs of any program, from their tables"
+    analyze = commands.add(_analyze, "Start", "analyze", text, "--json")
     analyze.add_argument("runs", nargs="+", help="a table of runs, or files or a folder of runs")
     for name, text in COLUMNS.items():
         analyze.add_argument(f"--{name}", default="", metavar="COLUMN", help=f"column of {text}")
@@ -57,8 +56,8 @@ def add_analyze(commands: Commands) -> None:
     analyze.add_argument(
         "--seconds-per-update", metavar="FILE", help="table of batch size and seconds of an update"
     )
-    add_out(analyze, "where to write the page (default: `RUNS-analysis`)")
-    add_json(analyze)
+    out = "where to write the page (default: `RUNS-analysis`)"
+    analyze.add_argument("--out", **folder_at(out))
 
 
 def _analyze(options: argparse.Namespace) -> int:

@@ -1,10 +1,10 @@
 """The best batch size and learning rate of a grid, between its cells, with an interval.
 
 Near its minimum a loss is about quadratic in the logarithms of both. The surface is fitted to the
-cells around the best one, with cubic terms where an F test asks for them: losses rise faster above
-the best learning rate than below. What a cell deviates from the surface by is the error of the fit,
-whatever its cause. A value that the data don't show is None, with the reason: a number is never
-made up.
+cells around the best one, with cubic terms unless an F test speaks against them, as losses rise
+faster above the best learning rate than below. What a cell deviates from the surface by is the
+error of the fit, whatever its cause. A value that the data don't show is None, with the reason: a
+number is never made up.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from reports.stats.intervals import CONFIDENCE
 REACH = 2  # steps of the grid from the best cell up to which cells are fitted
 FAR_ABOVE = 10.0
 """A loss this many times as far above the least as its neighbours' is not near the minimum."""
-LACK_OF_FIT = 0.05  # probability of residuals below which the surface is not quadratic
+CUBIC_BELOW = 0.5
+"""Probability of a quadratic surface below which cubic terms are fitted: left out where they are
+needed, they bias the optimum; fitted where they aren't, they only widen its interval."""
 FEWEST_STEPS = 3  # different values of an axis that a parabola takes
 MOST_STEPS = 12  # different values of an axis up to which they are a grid
 SPARE = 2  # cells beyond the number of coefficients, to judge the surface by
@@ -210,7 +212,7 @@ def _near(distance: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def _read(surface: _Surface, confidence: float) -> Optimum:
     lack, cubic = _lack_of_fit(surface), replace(surface, degree=3)
-    if lack is not None and lack < LACK_OF_FIT and cubic.determined:
+    if lack is not None and lack < CUBIC_BELOW and cubic.determined:
         surface = cubic
     box = surface.offsets.min(0), surface.offsets.max(0)
     draws = surface.drawn()
