@@ -122,8 +122,8 @@ def roles_of(frame: pd.DataFrame, choice: Choice) -> Roles:
         roles = {role: name for role, name in roles.items() if role in given or role not in _JUDGED}
     if "batch_size" not in roles:
         obstacles.append(
-            "No column is known to be the batch size: name it with --batch-size COLUMN. Whole "
-            f"numbers stand in {listing(_whole(frame)) or 'none'}."
+            "No column is known to be the batch size: name it with --batch-size COLUMN. "
+            f"Columns of whole numbers: {listing(_whole(frame)) or 'none'}."
         )
     if not roles.keys() & _JUDGED and not obstacles:
         rest = [name for name in _numeric(frame) if name not in roles.values()]

@@ -17,7 +17,8 @@ from reports.output import interactive
 from reports.output.interactive import Results
 from reports.schema.results import StudyResults
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, several, small
-from tests.reports.output.page.test_page import HOSTILE, Outline
+from tests.reports.output.page.test_browser import HOSTILE
+from tests.reports.output.page.test_page import Outline
 
 
 def shown(results: StudyResults) -> str:
