@@ -178,16 +178,18 @@ def results(folder: str | os.PathLike[str]) -> StudyResults:
     Raises:
         StoreError: There is no study in it.
     """
-    # Arrow's texts cost more than they save where a study is planned by many small tables.
-    with (
-        pd.option_context("mode.string_storage", "python"),
-        Store.read(Path(folder)) as store,
-    ):
+    with Store.read(Path(folder)) as store:
         return results_of(Plan(store, read_experiment(store)))
 
 
 def results_of(plan: Plan) -> StudyResults:
     """Return the results of a study as they are now, complete or not."""
+    # Arrow's texts cost more than they save where a study is planned by many small tables.
+    with pd.option_context("mode.string_storage", "python"):
+        return _results_of(plan)
+
+
+def _results_of(plan: Plan) -> StudyResults:
     store, experiment, stages = plan.store, plan.experiment, plan.stages()
     trials, ended = store.trials_table(stages), store.statuses().keys()
     workloads = {group.label: workload_of_group(group).identity for group in experiment.groups}

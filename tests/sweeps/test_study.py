@@ -218,9 +218,14 @@ def test_a_regression_shows_the_scale_of_its_targets(tmp_path: Path, keys: dict[
 
 def test_all_mistakes_are_one_error(keys: dict[str, Any]) -> None:
     with pytest.raises(SpecificationError) as refused:
-        Study(**keys | {"batch_sizes": [90, 91, 5000], "epochs": 0})
-    epochs, *sizes = str(refused.value).splitlines()
+        Study(**keys | {"batch_sizes": [90, 0], "epochs": 0})
+    epochs, size = str(refused.value).splitlines()
     states(epochs, "the study: epochs: ", "at least 1", "is 0")
+    states(size, "the study: batch_sizes[1]: ", "at least 1", "is 0")
+    # Data are read once the keys are right.
+    with pytest.raises(SpecificationError) as refused:
+        Study(**keys | {"batch_sizes": [90, 91, 5000]})
+    sizes = str(refused.value).splitlines()
     for line, row, size in zip(sizes, (1, 2), (91, 5000), strict=True):
         states(line, f"the study: batch_sizes[{row}]: ", "at most 90", "iris", f"is {size}")
 
