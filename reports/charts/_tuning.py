@@ -141,7 +141,10 @@ def rates_chart(analysis: Analysis) -> Chart | None:
     cells, measure = analysis.cells, analysis.measure
     if cells["ok"].sum() == 0:
         return None
-    cells = cells.assign(error=measure.most - cells["validation_metric"])
+    # Of a metric without bounds, the best that was found.
+    top = measure.most if measure.most < math.inf else cells["validation_metric"].max()
+    cells = cells.assign(error=top - cells["validation_metric"])
+    error = "Error" if analysis.study.finished else "Validation error"
     selected = analysis.batch_sizes.dropna(subset="learning_rate")
     scored = selected.dropna(subset="validation_metric")
 
@@ -151,7 +154,7 @@ def rates_chart(analysis: Analysis) -> Chart | None:
 
     return Chart(
         name="rates",
-        heading="Validation error for each learning rate and batch size",
+        heading=f"{error} for each learning rate and batch size",
         finding=_rate_finding(selected),
         caption=_rates_caption(analysis, selected, ruled=not scored.empty),
         description=values(selected, "learning_rate", rate),
@@ -169,7 +172,8 @@ def rates_chart(analysis: Analysis) -> Chart | None:
 
 def _rates_caption(analysis: Analysis, selected: pd.DataFrame, *, ruled: bool) -> str:
     measure = analysis.measure
-    less = "" if measure.lower_is_better else "1 - "
+    bounded = "1 - " if measure.most < math.inf else "the best less "
+    less = "" if measure.lower_is_better else bounded
     error = f"{less}{validation(analysis)}{measure.unit and f' in {measure.unit}'}"
     edge = " (dashed box: the smallest or largest tried)" * bool(selected["at_edge"].any())
     return sentences(

@@ -200,7 +200,8 @@ class Analysis:
         if self.study.margin is not None:
             return self.study.margin
         known = self.reference is not None
-        return margin_of(self.plan.metric, self.row(self.reference or 0)["metric"] if known else 0)
+        value = self.row(self.best)["metric"] if known else 0.0
+        return margin_of(self.plan.metric, value, known=bool(self.plan.task))
 
     @cached_property
     def judged(self) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import pandas as pd
 from reports.runs._numbers import Numbers, numbers_of
 from reports.runs.roles import LOWER, Choice, Roles, RunsError, plain, roles_of
 from reports.schema import (
+    CLASSIFICATION,
     EVALUATION_COLUMNS,
     RUN_COLUMNS,
     GroupDescription,
@@ -29,7 +30,9 @@ _ORDER = ("updates", "examples", "epoch")
 _PERCENT = 1.5  # accuracies above are percent
 _MOST_NAMED = 3  # rows that a note names one by one
 _FEWEST_LEVELS, _MOST_LEVELS = 2, 20  # values of a column that may distinguish configurations
-_SHARES = ("acc", "accuracy", "f1", "auc", "precision", "recall")
+_SHARES = {"acc", "accuracy", "f1", "auc", "precision", "recall"}
+_COMPLETE = {"complete", "completed", "finished", "ok", "success", "succeeded", "done"}
+"""States of a run that came to its end."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ def read_runs(
         GroupDescription(
             group=str(label),
             metric=metric,
+            task=CLASSIFICATION if reading.share and not reading.lower else "",
             batch_sizes=tuple(sorted({*rows["batch_size"].tolist()})),
             learning_rates=tuple(sorted({*rows["learning_rate"].dropna().tolist()})),
             budget="its whole length",
@@ -112,6 +116,7 @@ class _Reading:
             for role in roles.columns
             if role not in {"run", "state", "reached"}
         }
+        self.share = self._is_share(self.judged)
         self.lower = self._lower_is_better()
         self.sign = -1.0 if self.lower else 1.0
         if self._obstacles:
@@ -137,10 +142,8 @@ class _Reading:
     def _shares(self, column: str, read: Numbers) -> Numbers:
         """Return accuracies in percent as shares."""
         values = read.values.dropna()
-        if not any(part in plain(column).split("_") for part in _SHARES) or values.empty:
-            return read
         above = values > _PERCENT
-        if not above.any() or values.max() > 100:  # noqa: PLR2004 - percent
+        if not self._is_share(column) or not above.any() or values.max() > 100:  # noqa: PLR2004
             return read
         if not above.all() and (values[~above] > 0).any() and values[above].min() > 10:  # noqa: PLR2004
             self._obstacles.append(
@@ -151,17 +154,18 @@ class _Reading:
         return replace(read, values=read.values / 100)
 
     def _lower_is_better(self) -> bool:
-        named = bool(LOWER.search(plain(self.judged)))
-        lower = named or self.roles.judged == "loss"
-        share = any(part in plain(self.judged).split("_") for part in _SHARES)
         if self.choice.maximize is not None:
             return not self.choice.maximize
-        if self.roles.judged == "loss" and share:
+        if self.roles.judged == "loss" and self.share:
             self._obstacles.append(
                 f"--loss {self.judged!r} is named like what is better the higher it is: type "
                 f"--metric {self.judged!r}, or add --minimize."
             )
-        return lower
+        return self.roles.judged == "loss" or bool(LOWER.search(plain(self.judged)))
+
+    @staticmethod
+    def _is_share(column: str) -> bool:
+        return not _SHARES.isdisjoint(plain(column).split("_"))
 
     def _leave_out(self, rows: pd.Series[bool], why: str) -> None:
         """Leave out rows, with a note that says why."""
@@ -195,6 +199,7 @@ class _Reading:
         rates = self._read("learning_rate")
         if self.roles["learning_rate"]:
             self._leave_out(~(rates > 0), "have no learning rate above 0")
+        self._leave_out(*self._incomplete())
         order = next((self._read(role) for role in _ORDER if self.roles[role]), None)
         run = frame[self.roles["run"]].astype("str") if self.roles["run"] else ""
         blown = [self.values[role].blown for role in ("metric", "loss") if role in self.values]
@@ -219,6 +224,15 @@ class _Reading:
         if table.empty:
             raise RunsError(["No row is left.", *self.notes])
         return table.astype({"batch_size": "int64"})
+
+    def _incomplete(self) -> tuple[pd.Series[bool], str]:
+        """Return which runs did not come to their end, where a column says so, and why."""
+        name = self.roles["state"]
+        column = self.frame[name] if name else pd.Series("", self.frame.index)
+        states = column.astype("str").str.strip()
+        complete = states.str.lower().isin(_COMPLETE)
+        others = ~complete if complete.any() else complete
+        return others, f"did not complete: {listing(sorted(states[others].unique()))}"
 
     def _labels(self) -> pd.Series[str]:
         by = self.roles.by

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,11 +80,16 @@ NEGATIVE = "neg_"
 RELATIVE_MARGIN = 0.02
 
 
-def margin_of(metric: str, reference: float) -> float:
-    """Return the loss that is accepted by default against a reference with this value."""
-    return RELATIVE_MARGIN * abs(reference) if metric.startswith(NEGATIVE) else Measure.margin
+def margin_of(metric: str, reference: float, *, known: bool = True) -> float:
+    """Return the loss that is accepted by default against a reference with this value.
+
+    It is relative for losses, and for metrics of somebody else's whose scale isn't known.
+    """
+    relative = metric.startswith(NEGATIVE) or not known
+    return RELATIVE_MARGIN * abs(reference) if relative else Measure.margin
 
 
+_BOUNDLESS: dict[str, Any] = dict.fromkeys(("shown", "apart"), (-math.inf, math.inf))
 _NAMES = {
     "neg_log_loss": "log loss",
     "neg_mae": "MAE",
@@ -124,6 +130,8 @@ def measure_of(plan: GroupDescription) -> Measure:
         return _negative(name, digits=3 if plan.metric in _NAMES else 4)
     if plan.task == REGRESSION:
         return _number(name)
+    if not plan.task:
+        return replace(_number(name), **_BOUNDLESS, most=math.inf)
     if plan.metric in {"f1_macro", "roc_auc"}:
         return replace(_number(name), least=0.0)
     return _share(name, 1 if 0 < plan.test_items < FINE else 2)
@@ -176,8 +184,7 @@ def _negative(name: str, digits: int) -> Measure:
         gap=lambda difference: written(abs(difference)),
         tick=lambda value: rate(0.0 - value),
         most=0.0,
-        shown=(-math.inf, math.inf),
-        apart=(-math.inf, math.inf),
+        **_BOUNDLESS,
         lower_is_better=True,
     )
 

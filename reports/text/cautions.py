@@ -11,7 +11,7 @@ from reports.analysis.tuning_checks import coarse_grids
 from reports.recommend import Analysis
 from reports.schema import capitalised, count, percent, plural, rate, sizes, visible
 from reports.stats.models import UpdateTimeFit
-from reports.text.finished import critical_alone, unconfirmed
+from reports.text.finished import critical_alone
 from reports.text.instruction import edge_sentence, surer, undecided_sentence
 from reports.text.reaching_target import no_plateau, not_reached, other_rates, poor_fit
 from reports.text.verdicts import Statement
@@ -80,10 +80,8 @@ def _nothing_learned(analysis: Analysis) -> str:
 
 
 def _optimistic(analysis: Analysis) -> str:
-    if analysis.part == "test" or analysis.measured.empty:
+    if analysis.part == "test" or analysis.measured.empty or analysis.study.finished:
         return ""
-    if analysis.study.finished:
-        return unconfirmed(analysis)
     return (
         f"No fresh seed has run. {capitalised(analysis.measure.plural)} are those of the "
         "validation set on the tuning seeds, and hence optimistic."

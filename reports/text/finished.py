@@ -49,9 +49,9 @@ def finished_evidence(analysis: Analysis) -> str:
         return f"{optimum.reason} {_best_cell(analysis)}"
     size = range_span(optimum.batch_size_interval)
     rates = optimum.learning_rate_interval
-    of_rate = "" if rates is None else f"; of the learning rate {_rates(rates)}"
+    of_rate = "" if rates is None else f", that of the learning rate {_rates(rates)}"
     return (
-        f"95% interval of the batch size {size}{of_rate}, from a surface through "
+        f"The 95% interval of the batch size is {size}{of_rate}, by a surface through "
         f"{plural(optimum.cells, 'cell')}. {_best_cell(analysis)} {unconfirmed(analysis)}"
     )
 

@@ -13,7 +13,6 @@ from reports.schema.results import StudyResults
 from tests.helpers.judged import all_tables
 from tests.reports.conftest import nothing_run
 
-
 OF_STUDIES = [name for name in COLUMNS if name != "optima"]  # which finished runs alone have
 
 

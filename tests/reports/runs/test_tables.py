@@ -214,3 +214,23 @@ def test_nothing_to_read_is_an_error() -> None:
         read(runs().iloc[:0])
     with pytest.raises(RunsError):
         read(runs(bs=0.5))
+
+
+def test_runs_that_did_not_complete_are_left_out() -> None:
+    frame = runs().assign(state="COMPLETE")
+    frame.loc[:2, "state"], frame.loc[3, "state"] = "PRUNED", "FAIL"
+    table = read(frame)
+    assert len(table.results.trials) == len(frame) - 4
+    assert any("FAIL and PRUNED" in note for note in table.notes)
+    # What a column calls so may be something else.
+    assert len(read(frame.assign(state="high")).results.trials) == len(frame)
+
+
+def test_a_metric_of_any_size_is_written_as_it_is() -> None:
+    frame = runs(seeds=10).assign(reward=lambda f: 250 + 100 * f["accuracy"])
+    (analysis,) = analyse_study(read(frame, metric="reward").results).groups
+    assert analysis.recommended is not None
+    best = analysis.row(analysis.best)
+    assert best["metric_low"] < best["metric"] < best["metric_high"]
+    assert analysis.measure.text(best["metric"]).startswith("340.")
+    assert analysis.margin == pytest.approx(0.02 * best["metric"])
