@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from reports.analysis.optima import FOLLOWING
-from reports.charts.base import Chart, in_words, style
+from reports.charts.base import Chart, style
 from reports.recommend import StudyAnalysis
 from reports.schema import capitalised, significant, visible
 from reports.stats.models.power_law import PowerLaw
-from reports.text.finished import law_sentences
+from reports.text.finished import law_sentence
 
 _SPREAD = 0.03  # logarithm by which configurations of one value of the scale are drawn apart
 
@@ -36,15 +36,10 @@ def power_law(
 
 def law_charts(study: StudyAnalysis) -> list[Chart]:
     """Return a chart for each power law that could be fitted."""
-    said = law_sentences(study)
-    return [
-        _chart(study, name, law, said[f"law-{name}"])
-        for name, law in study.laws.items()
-        if not law.reason
-    ]
+    return [_chart(study, name, law) for name, law in study.laws.items() if not law.reason]
 
 
-def _chart(study: StudyAnalysis, name: str, law: PowerLaw, said: str) -> Chart:
+def _chart(study: StudyAnalysis, name: str, law: PowerLaw) -> Chart:
     plan, size = study.description, study.description.unit_size
     rows = study.optima[study.optima["scale"] > 0].dropna(subset=name)
     same = rows.groupby("scale").cumcount()
@@ -60,20 +55,20 @@ def _chart(study: StudyAnalysis, name: str, law: PowerLaw, said: str) -> Chart:
             "high": size * rows[f"{name}_high"],
         }
     )
-    text = f"{{group}}: {FOLLOWING[name]} {{value}} {plan.unit}"
-    readings = [in_words(row.to_frame().T, text, value=significant) for _, row in table.iterrows()]
-    label = capitalised(FOLLOWING[name])
+    readings = [
+        f"{row['group']}: {FOLLOWING[name]} {significant(row['value'])} {plan.unit}"
+        for row in table.to_dict("records")
+    ]
+    label, scale = capitalised(FOLLOWING[name]), visible(plan.scale_name, most=40)
     return Chart(
         name=f"law-{name}",
-        heading=f"{label} against {visible(plan.scale_name, most=40)}",
-        finding=said.partition(". ")[0].removesuffix("."),
+        heading=f"{label} against {scale}",
+        finding=law_sentence(study, name).partition(". ")[0].removesuffix("."),
         caption=(
             "Points: one configuration each, with its 95% interval where it has two ends; those of "
             "one value are drawn side by side. Line: the power law through the means."
         ),
-        description=in_words(table, text, value=significant),
+        description="; ".join(readings),
         table=table.assign(reading=readings),
-        figure=partial(
-            power_law, law=law, scale=visible(plan.scale_name, most=40), unit=plan.unit, label=label
-        ),
+        figure=partial(power_law, law=law, scale=scale, unit=plan.unit, label=label),
     )

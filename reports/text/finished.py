@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
 import pandas as pd
 
 from reports.analysis.optima import FOLLOWING
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import lowered, plural, rate, significant
 from reports.schema.results import HALVED
-from reports.stats import Ends
-from reports.stats.models.power_law import PowerLaw
-from reports.text.reaching_target import range_span, scaling_sentence
+from reports.text.reaching_target import range_span, range_text, scaling_sentence
 
 FEW_LEVELS = 6
 """Values of a scale below which a power law's interval is wide for want of them."""
@@ -23,7 +19,8 @@ def finished_headline(analysis: Analysis) -> str:
     """Return what finished runs show that don't confirm a batch size."""
     optimum = analysis.optimum
     if optimum is not None and optimum.batch_size is not None:
-        at = "" if optimum.learning_rate is None else f" with learning rate {_rate(optimum)}"
+        step = optimum.learning_rate
+        at = "" if step is None else f" with learning rate {_rate(step)}"
         return f"The optimum is near batch size {significant(optimum.batch_size)}{at}, unconfirmed."
     critical = scaling_sentence(analysis)
     if critical_alone(analysis) and critical:
@@ -31,8 +28,8 @@ def finished_headline(analysis: Analysis) -> str:
     return "The optimum does not lie within the batch sizes tried."
 
 
-def _rate(optimum: object) -> str:
-    return rate(float(f"{optimum.learning_rate:.2g}"))  # type: ignore[attr-defined]
+def _rate(fitted: float) -> str:
+    return rate(float(f"{fitted:.2g}"))
 
 
 def critical_alone(analysis: Analysis) -> bool:
@@ -49,18 +46,12 @@ def finished_evidence(analysis: Analysis) -> str:
         return f"{optimum.reason} {_best_cell(analysis)}"
     size = range_span(optimum.batch_size_interval)
     rates = optimum.learning_rate_interval
-    of_rate = "" if rates is None else f", that of the learning rate {_rates(rates)}"
+    span = rates and range_text(*rates, _rate)
+    of_rate = span and f", that of the learning rate {span}"
     return (
-        f"The 95% interval of the batch size is {size}{of_rate}, by a surface through "
+        f"The 95% interval of the batch size is {size}{of_rate or ''}, by a surface through "
         f"{plural(optimum.cells, 'cell')}. {_best_cell(analysis)} {unconfirmed(analysis)}"
     )
-
-
-def _rates(ends: Ends) -> str:
-    low, high = (rate(float(f"{end:.2g}")) for end in ends)
-    if math.isinf(ends.high):
-        return f"at least {low}" if ends.low > 0 else "unknown"
-    return f"{low} to {high}" if ends.low > 0 else f"at most {high}"
 
 
 def _best_cell(analysis: Analysis) -> str:
@@ -80,13 +71,9 @@ def unconfirmed(analysis: Analysis) -> str:
     )
 
 
-def law_sentences(study: StudyAnalysis) -> dict[str, str]:
-    """Return the power law of each quantity that has one."""
-    return {f"law-{name}": _law(study, name, law) for name, law in study.laws.items()}
-
-
-def _law(study: StudyAnalysis, name: str, law: PowerLaw) -> str:
-    scale, what = study.description.scale_name, FOLLOWING[name]
+def law_sentence(study: StudyAnalysis, name: str) -> str:
+    """Return the power law of a quantity, or why there is none."""
+    law, scale, what = study.laws[name], study.description.scale_name, FOLLOWING[name]
     if law.exponent_interval is None or law.left_out is None:
         return f"There is no power law of the {what} in {scale}: {lowered(law.reason)}"
     low, high = (significant(end) for end in law.exponent_interval)
@@ -115,14 +102,13 @@ def law_details(study: StudyAnalysis) -> list[str]:
 def across_finished(study: StudyAnalysis) -> dict[str, str]:
     """Return what finished runs show over all configurations."""
     optima = study.optima
-    laws = law_sentences(study)
     inside = int(optima["optimum"].notna().sum())
     critical = int(optima["critical"].notna().sum())
     lie = [
         f"The optimum lies within range in {_of(inside, len(optima))}." if inside else "",
         f"The critical batch size is known for {_of(critical, len(optima))}." if critical else "",
     ]
-    return laws | {
+    return {f"law-{name}": law_sentence(study, name) for name in study.laws} | {
         "optima": " ".join(filter(None, lie)) or "No optimum lies within range.",
         "law-details": " ".join(law_details(study)),
     }
