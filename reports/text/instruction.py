@@ -16,11 +16,11 @@ HIGH, MODERATE, LOW = "high", "moderate", "low"  # how sure an answer is
 
 def headline(analysis: Analysis) -> str:
     """Return the answer as an instruction, or that there is none."""
-    if analysis.recommended is None and analysis.study.finished:
+    if analysis.recommended is not None:
+        return f"Use {with_rate(analysis.answer)}."
+    if analysis.study.finished:
         return finished_headline(analysis)
-    if analysis.recommended is None:
-        return "No batch size can be recommended yet."
-    return f"Use {with_rate(analysis.answer)}."
+    return "No batch size can be recommended yet."
 
 
 def with_rate(answer: Answer) -> str:
@@ -173,8 +173,10 @@ def _verdict(analysis: Analysis, each: Shortfall) -> str:
 
 
 def target_sentence(analysis: Analysis) -> str:
-    """Return which batch size reaches a target soonest, or why none can be named."""
+    """Return which batch size reaches a target soonest, or why none does; "" without a target."""
     target = analysis.target
+    if analysis.reference is None or (analysis.study.finished and analysis.scaling.main is None):
+        return ""
     if target.batch_size is None:
         return f"For {target.sought}, no batch size can be named: {lowered(target.reason)}"
     others = [size for size in target.near_optimal if size != target.batch_size]
@@ -320,15 +322,8 @@ def answer_texts(analysis: Analysis) -> dict[str, str]:
     return {
         "recommendation": f"{headline(analysis)} {evidence(analysis)}",
         "range": f"{near_optimal_sentence(analysis)} {price_sentence(analysis)}".strip(),
-        "goal": ""
-        if analysis.reference is None or _untargeted(analysis)
-        else target_sentence(analysis),
+        "goal": target_sentence(analysis),
     }
-
-
-def _untargeted(analysis: Analysis) -> bool:
-    """Whether finished runs say nothing of a target."""
-    return analysis.study.finished and analysis.scaling.main is None
 
 
 def answer_lines(analysis: Analysis) -> list[str]:
