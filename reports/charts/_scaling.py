@@ -14,7 +14,17 @@ from matplotlib.axes import Axes
 from reports.analysis import TargetRecord
 from reports.charts.base import Chart, Row, sentences, style, values, with_readings
 from reports.recommend import Analysis
-from reports.schema import count, listing, off_by, plural, seconds, significant, sizes, times
+from reports.schema import (
+    count,
+    listing,
+    lowered,
+    off_by,
+    plural,
+    seconds,
+    significant,
+    sizes,
+    times,
+)
 from reports.stats import Ends
 from reports.stats.models import NOT_REACHED, RESOLVED
 from reports.text import level
@@ -246,7 +256,7 @@ def _median(record: TargetRecord) -> str:
 def _fit(record: TargetRecord) -> str:
     fit = record.fit
     if fit.curve is None:
-        return f"Nothing is fitted: {fit.reason[:1].lower()}{fit.reason[1:]}"
+        return f"Nothing is fitted: {lowered(fit.reason)}"
     missed, span = plural(fit.censored, "run"), critical_span(fit)
     return sentences(
         f"Dashed: S^p = S_min^p + (E_min/B)^p, p = {significant(fit.curve.power)}, fitted to the "

@@ -60,12 +60,8 @@ NAMED = 1.4  # inches right of axes whose lines are named
 
 Dashes = tuple[float | None, ...]
 Look = tuple[str, str, Dashes]  # colour, marker and dashes
-LOOKS: tuple[Look, ...] = (
-    (BLUE, "o", (None, None)),
-    (ORANGE, "s", (4, 1.5)),
-    (GREEN, "D", (1, 1)),
-    (PINK, "^", (5, 1, 1, 1)),
-    (GREY, "v", (8, 2)),
+LOOKS: tuple[Look, ...] = tuple(
+    zip((BLUE, ORANGE, GREEN, PINK, GREY), "osD^v", DASHES, strict=True)
 )
 
 
@@ -113,7 +109,6 @@ def difference_axis(ax: Axes, label: str, measure: Measure) -> Axes:
     ax.axhline(0, color=INK, lw=1, ls=":")
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: measure.signed(value)))
     ax.set_ylabel(label)
-    keep_within(ax, *measure.apart)
     return ax
 
 
