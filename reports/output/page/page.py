@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 
 from reports.charts.base import Drawn
 from reports.claims import ClaimVerdict
+from reports.figures import UNFOLDED
 from reports.output.page._dark import dark_rules
 from reports.output.page._tables import group_table, optima_table
 from reports.output.page.sections import (
@@ -71,6 +72,7 @@ def render(
         "timeline": timeline,
         "drawings": [drawing for _, drawing in figures],
         "unknown_history": unknown_history(study),
+        "unfolded": UNFOLDED,
         "pictures": pictures,
         "document": document,
         "specification": visible_lines(plan.specification),

@@ -11,7 +11,6 @@ from reports.charts.base import Chart, Drawn, svg
 from reports.charts.budgets import Slider, budget_slider
 from reports.claims import ClaimVerdict
 from reports.claims.evidence import MIXED, NOT_STUDIED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
-from reports.figures import UNFOLDED
 from reports.output.page._dark import recolorable
 from reports.output.page.cells import Table
 from reports.recommend import Analysis, StudyAnalysis
@@ -42,26 +41,6 @@ class Section:
     def label(self) -> str:
         """Its heading."""
         return visible(self.analysis.plan.group, most=100)
-
-    @property
-    def findings(self) -> list[Statement]:
-        """What was found besides the answer."""
-        return [each for each in self.verdict if each.kind != "recommendation"]
-
-    @property
-    def first(self) -> Figures:
-        """The figure that proves the answer, next to it."""
-        return [pair for pair in self.figures if pair[0].name == UNFOLDED[0]]
-
-    @property
-    def main(self) -> Figures:
-        """The other figures that are unfolded."""
-        return [pair for pair in self.figures if pair[0].name in UNFOLDED[1:]]
-
-    @property
-    def more(self) -> Figures:
-        """The figures that are folded."""
-        return [pair for pair in self.figures if pair[0].name not in UNFOLDED]
 
 
 def section(
