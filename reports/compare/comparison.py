@@ -60,7 +60,7 @@ def build_comparison(studies: Mapping[str, StudyResults], folder: Path) -> Path:
     remove_leftovers(folder)
     matches = match_studies({name: analyse_study(study) for name, study in studies.items()})
     charts = match_charts(matches)
-    drawn = {chart.name: (chart, svg.draw(chart)) for chart in charts[:MOST_DRAWN]}
+    drawn = svg.draw_all(charts[:MOST_DRAWN])
     csv = {name: to_csv(frame) for name, frame in match_frames(matches).items()}
     html = _page(matches, drawn, csv, len(charts) - len(drawn))
     for name, content in csv.items():

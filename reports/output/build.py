@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from reports.charts import charts, group_charts, law_charts, timeline_charts
-from reports.charts.base import Chart, Drawn, svg
+from reports.charts.base import Drawn, svg
 from reports.claims.judgement import claims_of
 from reports.figures import NAMES
 from reports.output import csv as tables
@@ -40,25 +39,14 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
     """
     # Arrow's texts cost more than they save in so many tables of so few rows.
     with pd.option_context("mode.string_storage", "python"):
-        return _build(_with_texts_of_python(results), Path(folder), reload_seconds)
-
-
-def _with_texts_of_python(results: StudyResults) -> StudyResults:
-    tables = {name: getattr(results, name) for name in ("trials", "curves", "timing")}
-    return replace(
-        results,
-        **{
-            name: table.astype(dict.fromkeys(table.select_dtypes("str"), "str"))
-            for name, table in tables.items()
-        },
-    )
+        return _build(results, Path(folder), reload_seconds)
 
 
 def _build(results: StudyResults, folder: Path, reload_seconds: int) -> Path:
     remove_leftovers(folder)
     study = analyse_study(results)
-    overall = _drawn([*law_charts(study), *group_charts(study)])
-    history = _drawn(timeline_charts(study))
+    overall = svg.draw_all([*law_charts(study), *group_charts(study)])
+    history = svg.draw_all(timeline_charts(study))
     sections = _sections(study)
     claims = claims_of(study.groups) if results.description.claims else ()
     frames = tables.tables(study, claims)
@@ -85,10 +73,6 @@ def _build(results: StudyResults, folder: Path, reload_seconds: int) -> Path:
     return folder / PAGE
 
 
-def _drawn(made: Sequence[Chart]) -> dict[str, tuple[Chart, str]]:
-    return {chart.name: (chart, svg.draw(chart)) for chart in made}
-
-
 def _sections(study: StudyAnalysis) -> list[Section]:
     made = [charts(analysis) for analysis in study.groups]
     most = figures_for_each(len(made), [len(group) for group in made])
@@ -96,7 +80,7 @@ def _sections(study: StudyAnalysis) -> list[Section]:
         section(
             analysis,
             page_tables(analysis),
-            _drawn(group[:most]),
+            svg.draw_all(group[:most]),
             [chart.heading for chart in group[most:]],
             folder=f"{FIGURES}/{chart_folder(number, analysis.plan.group)}"
             if study.several

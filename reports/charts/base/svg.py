@@ -7,6 +7,7 @@ import json
 import math
 import re
 import textwrap
+from collections.abc import Iterable
 
 import matplotlib as mpl
 import numpy as np
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from reports.charts.base._axes import POINTS, panels, write_axes
-from reports.charts.base._chart import Chart
+from reports.charts.base._chart import Chart, Drawn
 from reports.charts.base.style import INK, RULE, SIZE_ID, STYLE, Marks
 
 WIDTH = 6.6  # inches of every figure
@@ -40,6 +41,11 @@ _TARGET = re.compile(r'(?:url\(#|href="#)([^")]*)')
 _GROUPS = re.compile(r"(</?g\b[^>]*>)")
 _BOX = re.compile(r'width="[^"]*" height="[^"]*" viewBox="0 0 ([\d.]+) ([\d.]+)"')
 _NAME = re.compile(r'(?<= id=")|(?<=url\(#)|(?<=href="#)')
+
+
+def draw_all(charts: Iterable[Chart]) -> Drawn:
+    """Return charts with their elements, by name."""
+    return {chart.name: (chart, draw(chart)) for chart in charts}
 
 
 def draw(chart: Chart) -> str:
