@@ -14,6 +14,7 @@ from reports.charts.base.style import LOOKS, NAMED, Look, batch_size_axis, lines
 from reports.figures import COMPARISONS, MOST_SETS
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import Measure, capitalised, listing, plural, visible
+from reports.text.across import comparable
 
 
 def groups(
@@ -28,12 +29,8 @@ def group_charts(study: StudyAnalysis) -> list[Chart]:
     """Return a figure for each data and metric that several groups share, at most `MOST_SETS`."""
     if study.description.finished and len(study.groups) > len(LOOKS):
         return []
-    kinds: dict[tuple[str, ...], list[Analysis]] = {}
-    for group in study.groups:
-        if not group.measured.empty:
-            kind = (group.plan.dataset, group.plan.fingerprint, group.metric)
-            kinds.setdefault(kind, []).append(group)
-    sets = [alike for alike in kinds.values() if len(alike) > 1]
+    measured = [group for group in study.groups if not group.measured.empty]
+    sets = [alike for alike in comparable(measured) if len(alike) > 1]
     drawn = [_drawn(alike) for alike in sets[:MOST_SETS]]
     beyond = len(sets) - len(drawn)
     rest = f" Figures of {beyond} further data and metrics are left out." if beyond else ""

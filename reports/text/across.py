@@ -24,11 +24,12 @@ def across(study: StudyAnalysis) -> list[Statement]:
         answers = _recommendations(study) if study.summary["recommended"].notna().any() else ""
         texts = {"recommendations": answers} | across_finished(study)
         return [Statement(kind, text) for kind, text in texts.items() if text]
-    sets = _comparable(study)
+    ranked = [group for group in study.groups if not math.isnan(_validation(group))]
+    sets = {n: groups for n, groups in enumerate(comparable(ranked)) if len(groups) > 1}
     texts = {
         "recommendations": _recommendations(study),
-        **{f"best-{name}": _best_of(groups) for name, groups in sets.items()},
-        **{f"equal-effort-{name}": _ahead(groups) for name, groups in sets.items()},
+        **{f"best-{number}": _best_of(groups) for number, groups in sets.items()},
+        **{f"equal-effort-{number}": _ahead(groups) for number, groups in sets.items()},
         "effort": _effort(study),
     }
     return [Statement(kind, text) for kind, text in texts.items() if text]
@@ -59,14 +60,12 @@ def _labels(labels: Sequence[str], of: int = 0) -> str:
     return listing([f"“{visible(label, most=60)}”" for label in labels])
 
 
-def _comparable(study: StudyAnalysis) -> dict[str, list[Analysis]]:
-    """Configurations with the same data and metric: only these can be compared."""
+def comparable(configurations: Sequence[Analysis]) -> list[list[Analysis]]:
+    """Return those with the same data and metric together: only these can be compared."""
     sets: dict[tuple[str, ...], list[Analysis]] = {}
-    for analysis in study.groups:
-        if analysis.reference is not None and not math.isnan(_validation(analysis)):
-            plan = analysis.plan
-            sets.setdefault((plan.dataset, plan.fingerprint, analysis.metric), []).append(analysis)
-    return {str(number): groups for number, groups in enumerate(sets.values()) if len(groups) > 1}
+    for each in configurations:
+        sets.setdefault((each.plan.dataset, each.plan.fingerprint, each.metric), []).append(each)
+    return [*sets.values()]
 
 
 def _best_of(groups: list[Analysis]) -> str:
@@ -106,6 +105,8 @@ def _difference(ordered: Sequence[Analysis]) -> str:
 
 
 def _validation(analysis: Analysis) -> float:
+    if analysis.reference is None:
+        return math.nan
     return float(analysis.row(analysis.best)["validation_metric"])
 
 
