@@ -5,7 +5,6 @@ from __future__ import annotations
 from reports.text.across import across
 from reports.text.budget_rules import RULE_WORDS, amount
 from reports.text.cautions import cautions
-from reports.text.instruction import confidence
 from reports.text.reaching_target import level
 from reports.text.verdicts import Statement
 
@@ -15,7 +14,6 @@ __all__ = [
     "across",
     "amount",
     "cautions",
-    "confidence",
     "level",
 ]
 
