@@ -224,8 +224,14 @@ def digits() -> StudyResults:
 
 
 @pytest.fixture(scope="session")
+def analysis(digits: StudyResults) -> Analysis:
+    """Its numbers."""
+    return numbers(digits)
+
+
+@pytest.fixture(scope="session")
 def digits_report(digits: StudyResults, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its report."""
+    """The report of the study as shipped."""
     return build_report(digits, tmp_path_factory.mktemp("digits"))
 
 

@@ -37,12 +37,6 @@ from tests.reports.conftest import (
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def analysis(digits: StudyResults) -> Analysis:
-    """The numbers of the study as shipped."""
-    return numbers(digits)
-
-
 def common(analysis: Analysis, rule: str) -> pd.DataFrame:
     """Return the rows of the largest budget that all batch sizes reach."""
     table = analysis.budgets

@@ -12,10 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from reports.charts.base import Chart
 from reports.charts.base.style import STYLE, Marks
-from reports.recommend.record import Analysis
-from reports.schema.results import StudyResults
-from tests.reports.conftest import numbers
 
 
 @pytest.fixture
@@ -25,10 +23,10 @@ def ax() -> Axes:
         return Figure().add_subplot()
 
 
-@pytest.fixture(scope="module")
-def analysis(digits: StudyResults) -> Analysis:
-    """The numbers of the study as shipped."""
-    return numbers(digits)
+def made(chart: Chart | None) -> Chart:
+    """Return a chart that must be there."""
+    assert chart is not None
+    return chart
 
 
 def points_of(lines: Sequence[Line2D]) -> set[tuple[float, float]]:

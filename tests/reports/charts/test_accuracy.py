@@ -8,13 +8,13 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from reports.charts._accuracy import accuracy_chart, accuracy_time_chart
-from reports.charts.base import Chart
 from reports.charts.base.style import GREEN, GREY, SIZE_ID
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
 from reports.stats.non_inferiority import NEAR_OPTIMAL, REFERENCE
 from tests.reports.charts.conftest import (
     bars_of,
+    made,
     notes,
     pairs_of,
     points_of,
@@ -23,11 +23,6 @@ from tests.reports.charts.conftest import (
     tick_labels,
 )
 from tests.reports.conftest import Sketch, make_results, numbers, of_seeds, small
-
-
-def made(chart: Chart | None) -> Chart:
-    assert chart is not None
-    return chart
 
 
 def test_ticks_are_the_real_batch_sizes_on_a_log2_axis(ax: Axes, analysis: Analysis) -> None:

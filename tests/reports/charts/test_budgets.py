@@ -18,12 +18,6 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def analysis(digits: StudyResults) -> Analysis:
-    """The numbers of the study as shipped."""
-    return numbers(digits)
-
-
-@pytest.fixture(scope="module")
 def slider(analysis: Analysis) -> Slider:
     """Its slider."""
     few = budget_slider(analysis)

@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 
 from reports.charts._cluster import time_on_workers, workers_chart
 from reports.charts.base import svg
-from reports.charts.base._chart import Chart
 from reports.recommend.record import Analysis
 from reports.schema.formats import percent, seconds, times
 from reports.schema.results import Cluster, StudyResults
 from tests.helpers.claim_studies import study
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES
+from tests.reports.charts.conftest import made
 from tests.reports.conftest import nothing_run, numbers, without_timing
 
 FAST = Cluster(1e-6, 1e10, "ring", (1, 4, 16, 4_096))
@@ -34,15 +34,8 @@ def on(results: StudyResults, cluster: Cluster | None) -> Analysis:
     return numbers(replace(results, description=replace(results.description, cluster=cluster)))
 
 
-def made(analysis: Analysis) -> Chart:
-    """Return a chart that must be there."""
-    chart = workers_chart(analysis)
-    assert chart is not None
-    return chart
-
-
 def test_everything_is_called_simulated(results: StudyResults) -> None:
-    chart = made(numbers(results))
+    chart = made(workers_chart(numbers(results)))
     for text in (chart.heading, chart.finding, chart.caption, chart.description):
         assert "simulated" in text.lower()
     drawn = svg.draw(chart)
@@ -54,7 +47,7 @@ def test_the_fastest_number_of_workers_is_reported_with_its_share_of_combining(
     results: StudyResults,
 ) -> None:
     analysis = on(results, FAST)
-    chart, table = made(analysis), analysis.scaling.simulation.table
+    chart, table = made(workers_chart(analysis)), analysis.scaling.simulation.table
     best = table.loc[table["workers"] == 4].iloc[0]
     assert best["seconds_to_target"] == table["seconds_to_target"].min()
     assert chart.finding.startswith("Simulated: 4 workers reach the target first, in ")
@@ -66,13 +59,13 @@ def test_the_fastest_number_of_workers_is_reported_with_its_share_of_combining(
 
 
 def test_messages_that_cost_more_than_they_save_are_reported(results: StudyResults) -> None:
-    chart = made(on(results, replace(FAST, latency=1.0)))
+    chart = made(workers_chart(on(results, replace(FAST, latency=1.0))))
     assert chart.finding.startswith("Simulated: no number of workers is faster than one")
     assert chart.description.startswith("1 worker: simulated ")
 
 
 def test_a_best_batch_size_within_the_range_needs_no_warning(results: StudyResults) -> None:
-    assert "beyond" not in made(on(results, replace(FAST, workers=(1,)))).caption
+    assert "beyond" not in made(workers_chart(on(results, replace(FAST, workers=(1,))))).caption
 
 
 def test_without_cluster_fit_or_times_there_is_none(results: StudyResults) -> None:

@@ -12,18 +12,12 @@ from reports.charts._curves import curves_chart, highlighted
 from reports.charts.base.style import GREEN, GREY, SIZE_ID
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
-from tests.reports.charts.conftest import notes, pairs_of, points_of
+from tests.reports.charts.conftest import made, notes, pairs_of, points_of
 from tests.reports.conftest import numbers, of_seeds
 
 
-def drawn(ax: Axes, analysis: Analysis) -> Axes:
-    chart = curves_chart(analysis)
-    assert chart is not None
-    return chart.draw(ax)
-
-
 def test_learning_curves_are_one_line_for_each_batch_size(ax: Axes, analysis: Analysis) -> None:
-    drawn(ax, analysis)
+    made(curves_chart(analysis)).draw(ax)
     seen = analysis.mean_curves[analysis.mean_curves["epochs"] > 0]
     for line, (size, rows) in zip(ax.lines, seen.groupby("batch_size"), strict=True):
         assert points_of([line]) == pairs_of(rows, "epochs", "validation_metric")
@@ -33,7 +27,7 @@ def test_learning_curves_are_one_line_for_each_batch_size(ax: Axes, analysis: An
 def test_five_are_named_and_the_recommended_one_has_its_colour(
     ax: Axes, analysis: Analysis
 ) -> None:
-    drawn(ax, analysis)
+    made(curves_chart(analysis)).draw(ax)
     named = [line for line in ax.lines if line.get_color() != GREY]
     looks = {(line.get_color(), str(line._dash_pattern)) for line in named}  # noqa: SLF001
     assert len(named) == len(looks) == len(ax.texts) == 5
@@ -44,7 +38,7 @@ def test_five_are_named_and_the_recommended_one_has_its_colour(
 
 
 def test_bands_are_the_intervals_over_five_seeds(ax: Axes, analysis: Analysis) -> None:
-    drawn(ax, analysis)
+    made(curves_chart(analysis)).draw(ax)
     assert len(ax.collections) == 5
     rows = analysis.mean_curves.query("batch_size == 1 and epochs > 0")
     (band,) = [each for each in ax.collections if each.get_gid() == f"{SIZE_ID}1"]
@@ -56,7 +50,7 @@ def test_bands_are_the_intervals_over_five_seeds(ax: Axes, analysis: Analysis) -
 
 
 def test_few_seeds_have_no_bands(ax: Axes, digits: StudyResults) -> None:
-    drawn(ax, numbers(of_seeds(digits, 0, 1, 100, 101)))
+    made(curves_chart(numbers(of_seeds(digits, 0, 1, 100, 101)))).draw(ax)
     assert not ax.collections
 
 
@@ -78,5 +72,5 @@ def test_the_recommended_size_takes_the_place_of_a_near_one(
 
 def test_an_answer_is_not_needed(ax: Axes, analysis: Analysis) -> None:
     answer = replace(analysis.answer, batch_size=None)
-    drawn(ax, replace(analysis, answers=(answer, analysis.target)))
+    made(curves_chart(replace(analysis, answers=(answer, analysis.target)))).draw(ax)
     assert GREEN not in {line.get_color() for line in ax.lines}

@@ -12,18 +12,12 @@ from reports.charts._timing import seconds_per_update_chart
 from reports.charts.base.style import ORANGE, PINK
 from reports.recommend.record import Analysis
 from reports.schema.results import StudyResults
-from tests.reports.charts.conftest import notes, pairs_of, points_of, readable
+from tests.reports.charts.conftest import made, notes, pairs_of, points_of, readable
 from tests.reports.conftest import numbers
 
 
-def drawn(ax: Axes, analysis: Analysis) -> Axes:
-    chart = seconds_per_update_chart(analysis)
-    assert chart is not None
-    return chart.draw(ax)
-
-
 def test_seconds_per_update_show_each_engine(ax: Axes, analysis: Analysis) -> None:
-    drawn(ax, analysis)
+    made(seconds_per_update_chart(analysis)).draw(ax)
     expected = pairs_of(analysis.timing, "batch_size", "seconds_per_update")
     assert points_of(readable(ax)) == expected
     assert {line.get_marker() for line in readable(ax)} == {"o", "s"}
@@ -32,7 +26,7 @@ def test_seconds_per_update_show_each_engine(ax: Axes, analysis: Analysis) -> No
 
 
 def test_the_fitted_costs_are_drawn_and_named(ax: Axes, analysis: Analysis) -> None:
-    drawn(ax, analysis)
+    made(seconds_per_update_chart(analysis)).draw(ax)
     fit = analysis.scaling.update_time
     assert fit.fixed_seconds is not None
     (fixed,) = ax.collections[-1].get_segments()
@@ -48,7 +42,7 @@ def test_the_fitted_costs_are_drawn_and_named(ax: Axes, analysis: Analysis) -> N
 def test_a_cohorts_time_has_a_look_of_its_own(ax: Axes, digits: StudyResults) -> None:
     tensor = digits.timing[digits.timing["engine"] == "tensor"]
     timing = pd.concat([digits.timing, tensor.assign(lanes=30)], ignore_index=True)
-    drawn(ax, numbers(replace(digits, timing=timing)))
+    made(seconds_per_update_chart(numbers(replace(digits, timing=timing)))).draw(ax)
     looks = {(line.get_color(), line.get_marker()) for line in readable(ax)}
     assert len(looks) == 3
     assert (PINK, "s") in looks

@@ -15,13 +15,12 @@ from reports.analysis.batch_sizes import basins
 from reports.analysis.selection import select_rates, summarise_cells
 from reports.charts._tuning import gap_chart, rates_chart
 from reports.charts.base import svg
-from reports.charts.base._chart import Chart
+from reports.output.page._dark import contrast
 from reports.recommend.record import Analysis
 from reports.schema.formats import significant
 from reports.schema.results import StudyResults
 from tests.helpers.claim_studies import Truth, study
-from tests.reports.charts.base.test_style import contrast
-from tests.reports.charts.conftest import notes
+from tests.reports.charts.conftest import made, notes
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, of_seeds, small
 
 pytestmark = pytest.mark.slow
@@ -71,11 +70,6 @@ def test_a_single_seed_has_no_near_optimal_range() -> None:
     ranges = results()
     single = ranges.trials[ranges.trials["seed"].isin([1, 101])].reset_index(drop=True)
     assert basins_of(replace(ranges, trials=single)).empty
-
-
-def made(chart: Chart | None) -> Chart:
-    assert chart is not None
-    return chart
 
 
 def growing(power: float, rates: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0, 100.0)) -> Analysis:

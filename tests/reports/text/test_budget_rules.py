@@ -9,15 +9,7 @@ import pytest
 
 from reports.analysis.equal_budgets import EPOCHS, SECONDS, UPDATES
 from reports.recommend.record import Analysis
-from reports.schema.results import StudyResults
 from reports.text.budget_rules import amount, budget_sentence, rules_sentence
-from tests.reports.conftest import numbers
-
-
-@pytest.fixture(scope="module")
-def analysis(digits: StudyResults) -> Analysis:
-    """The numbers of the study as shipped."""
-    return numbers(digits)
 
 
 def table(rows: dict[str, tuple[int, tuple[int, ...]]]) -> pd.DataFrame:

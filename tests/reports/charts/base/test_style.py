@@ -20,18 +20,7 @@ from reports.charts.base.style import (
     recommend,
     spread,
 )
-
-
-def contrast(first: str, second: str) -> float:
-    """Contrast ratio of two colours, as WCAG 2 defines it."""
-
-    def luminance(color: str) -> float:
-        share = np.array(mpl.colors.to_rgb(color))
-        linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-        return float(linear @ [0.2126, 0.7152, 0.0722])
-
-    light, dark = sorted((luminance(first), luminance(second)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
+from reports.output.page._dark import contrast
 
 
 @pytest.mark.parametrize("color", [color for color, _, _ in LOOKS])

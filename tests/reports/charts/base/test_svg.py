@@ -39,10 +39,6 @@ def element(chart: Chart) -> str:
     return svg.draw(chart)
 
 
-def test_drawing_twice_gives_the_same_bytes(chart: Chart, element: str) -> None:
-    assert svg.draw(chart) == element
-
-
 def test_drawing_leaves_the_settings_of_matplotlib_alone(chart: Chart) -> None:
     before = dict(mpl.rcParams)
     svg.draw(chart)
@@ -226,12 +222,6 @@ def test_what_belongs_to_no_batch_size_or_has_no_text_is_no_point(ax: Axes) -> N
     ax.axhline(0.5, label="a line", gid=f"{SIZE_ID}64")
     ax.text(1, 1, "a note", gid=f"{SIZE_ID}64")
     assert marks(ax) == {}
-
-
-def test_marks_have_a_text_for_each_point(ax: Axes) -> None:
-    table = rows(batch_size=[8, 2], y=[0.5, 1.0], reading=["half", "all"])
-    points(ax, table, "y")
-    assert marks(ax) == {"points": [[115.2, 36.0, "half", 8], [28.8, 0.0, "all", 2]]}
 
 
 def test_marks_that_are_apart_can_be_found_in_the_drawing(chart: Chart) -> None:
