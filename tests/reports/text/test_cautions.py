@@ -89,13 +89,6 @@ def test_a_seed_lost_at_the_selected_rate_is_named() -> None:
     assert warned(results)["failed-seeds"].startswith("At batch size 64, a seed")
 
 
-@pytest.mark.parametrize(("seeds", "present"), [((0, 1), True), ((), False)])
-def test_many_diverged_trials_are_named(seeds: tuple[int, ...], present: bool) -> None:
-    sketch = replace(FLAWLESS, diverges=lambda _batch, rate, seed: rate == 3.0 and seed in seeds)
-    sketch = replace(sketch, description=replace(sketch.description, seeds=(0, 1)))
-    assert ("diverged" in warned(make_results(sketch))) is present
-
-
 def test_a_failed_trial_is_quoted() -> None:
     text = warned(make_results(replace(FLAWLESS, error="boom\n<script>")))["failed"]
     assert "1 ended in an error (“<script>”)" in text

@@ -14,20 +14,6 @@ from tests.reports.conftest import Sketch, keep, make_results, nothing_run, numb
 pytestmark = pytest.mark.slow
 
 
-def test_the_method_names_what_was_done() -> None:
-    text = " ".join(method(numbers(make_results(Sketch(description=small())))))
-    for part in (
-        "64 features",
-        "1,077 training examples",
-        "32 hidden units",
-        "sigmoid",
-        "sgd",
-        "0.3, 1 and 3",
-    ):
-        assert part in text
-    assert "5 fresh seeds" in text
-
-
 def test_a_study_without_hidden_layer_or_confirm_stage_says_so() -> None:
     plan = small(hidden_layers=(), confirmation_seeds=())
     text = " ".join(method(numbers(make_results(Sketch(description=plan)))))
@@ -83,12 +69,6 @@ def test_what_changes_along_training_is_named() -> None:
         "dropout=0.1",
     ):
         assert part in text
-
-
-def test_a_constant_rate_is_not_talked_about(digits: StudyResults) -> None:
-    text = " ".join(method(numbers(digits)))
-    assert "along training" not in text
-    assert "shards" not in text
 
 
 def test_a_budget_other_than_epochs_is_named() -> None:

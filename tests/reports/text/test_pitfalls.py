@@ -36,21 +36,6 @@ pytestmark = [
 ]
 
 
-@dataclass(frozen=True)
-class Pitfall:
-    """A pitfall and what is said of it.
-
-    Attributes:
-        fallen: A study that falls into it.
-        careful: A study like it that doesn't.
-        finding: What the report of the first says, and that of the second doesn't.
-    """
-
-    fallen: Callable[[], StudyResults]
-    careful: Callable[[], StudyResults]
-    finding: str
-
-
 @functools.cache
 def said(make: Callable[[], StudyResults]) -> str:
     """Return everything that a report says, or why there can be none."""
@@ -106,6 +91,21 @@ def careful() -> StudyResults:
     return make_results(TUNED)
 
 
+@dataclass(frozen=True)
+class Pitfall:
+    """A pitfall and what is said of it.
+
+    Attributes:
+        fallen: A study that falls into it.
+        finding: What its report says, and that of the careful study doesn't.
+        careful: A study like it that doesn't.
+    """
+
+    fallen: Callable[[], StudyResults]
+    finding: str
+    careful: Callable[[], StudyResults] = careful
+
+
 def planned(**plan: object) -> Callable[[], StudyResults]:
     """Return what makes the careful study with another description."""
     description = small(**{"batch_sizes": (8, 64, 256), "learning_rates": RATES} | plan)
@@ -119,12 +119,7 @@ def with_accuracy(accuracy: Callable[[int, float, float], float]) -> Callable[[]
 
 def with_seeds(*seeds: int) -> Callable[[], StudyResults]:
     """Return what makes the careful study with these seeds alone."""
-
-    def kept() -> StudyResults:
-        whole = careful()
-        return of_seeds(whole, *seeds)
-
-    return kept
+    return lambda: of_seeds(careful(), *seeds)
 
 
 def without_confirmation() -> StudyResults:
@@ -197,118 +192,86 @@ def falling(drop: float) -> Callable[[], StudyResults]:
 PITFALLS = {
     "1 the budget rule decides the winner": Pitfall(
         with_accuracy(lambda batch, rate, epochs: bent(lambda _: 1.0)(batch, rate, 2 * epochs)),
-        with_accuracy(lambda batch, rate, _: 0.9 - 0.02 * np.log(rate) ** 2 - 0.0005 * batch),
         "The winner depends on what you hold fixed",
+        with_accuracy(lambda batch, rate, _: 0.9 - 0.02 * np.log(rate) ** 2 - 0.0005 * batch),
     ),
     "2 one learning rate for all batch sizes": Pitfall(
         with_accuracy(bent(lambda batch: {8: 0.3, 64: 1.0, 256: 3.0}[batch])),
-        careful,
         "and batch size 64, not 8, would look best",
     ),
     "2 a single rate was tried": Pitfall(
-        planned(learning_rates=(1.0,)),
-        careful,
-        "only one learning rate was tried",
+        planned(learning_rates=(1.0,)), "only one learning rate was tried"
     ),
     "3 the best rate is at the edge of the grid": Pitfall(
         with_accuracy(bent(lambda batch: 10.0 if batch == 256 else 1.0)),
-        careful,
         "Learning rate 10 is the largest tried at batch size 256",
     ),
     "3 the grid is too coarse": Pitfall(
-        planned(learning_rates=(0.03, 0.7, 20.0)),
-        careful,
-        "neighbours differ by up to a factor of 28.57",
+        planned(learning_rates=(0.03, 0.7, 20.0)), "neighbours differ by up to a factor of 28.57"
     ),
-    "4 runs that diverge": Pitfall(
-        diverging,
-        careful,
-        "33% of the trials diverged",
-    ),
+    "4 runs that diverge": Pitfall(diverging, "33% of the trials diverged"),
     "4 a target that is not reached": Pitfall(
         with_accuracy(bent(epochs_needed=lambda batch: 30 if batch == 256 else 4)),
-        careful,
         "never reached the target: 5 of 5 at batch size 256",
     ),
     "5 the best of many noisy runs": Pitfall(
-        without_confirmation,
-        careful,
-        "validation set on the tuning seeds, and hence optimistic",
+        without_confirmation, "validation set on the tuning seeds, and hence optimistic"
     ),
     "6 one seed": Pitfall(
-        with_seeds(0, 100),
-        careful,
-        "It takes 5 fresh seeds to show that a size is near-optimal; 1 have run",
+        with_seeds(0, 100), "It takes 5 fresh seeds to show that a size is near-optimal; 1 have run"
     ),
-    "6 few seeds": Pitfall(
-        with_seeds(0, 1, 100, 101),
-        careful,
-        "results of as few as 2 seeds",
-    ),
-    "7 the test set chooses": Pitfall(
-        leaking,
-        careful,
-        "no result on the test set, but 75 have",
-    ),
+    "6 few seeds": Pitfall(with_seeds(0, 1, 100, 101), "results of as few as 2 seeds"),
+    "7 the test set chooses": Pitfall(leaking, "no result on the test set, but 75 have"),
     "8 a small test set": Pitfall(
         planned(test_items=90),
-        planned(test_items=9_000),
         "One example of the test set is worth 1.1 points",
+        planned(test_items=9_000),
     ),
     "8 one split for all seeds": Pitfall(
-        planned(split_seed=7),
-        careful,
-        "All seeds share one split of the data",
+        planned(split_seed=7), "All seeds share one split of the data"
     ),
     "9 few evaluations": Pitfall(
-        seldom_evaluated,
-        careful,
-        "Updates 653, 95% interval \N{EN DASH}, Half width 337,",
+        seldom_evaluated, "Updates 653, 95% interval \N{EN DASH}, Half width 337,"
     ),
     "10 another target, another critical batch size": Pitfall(
         with_accuracy(slower),
-        careful,
         "Missed, of runs fitted 0/15, Fewest updates 56, Critical batch size 62,",
     ),
     "11 momentum counts updates": Pitfall(
         planned(optimizer="momentum", hyperparameters={"momentum": 0.9}),
-        careful,
         "6.6 updates, 53 examples at batch size 8 and 1,700 examples at batch size 256",
     ),
     "11 momentum held in examples counts updates no more": Pitfall(
         planned(optimizer="momentum", hyperparameters={"momentum": 0.9}),
-        planned(optimizer="momentum", hyperparameters={"momentum": 0.9}, memory_reference=8),
         "The optimizer's memory is fixed in updates:",
+        planned(optimizer="momentum", hyperparameters={"momentum": 0.9}, memory_reference=8),
     ),
     "11 a ragged last batch": Pitfall(
         careful,
-        planned(train_items=1_024),
         "At batch sizes 8, 64 and 256 the last batch of an epoch is smaller",
+        planned(train_items=1_024),
     ),
     "12 timed under load": Pitfall(
-        timed_under_load,
-        careful,
-        "it had as little as 50% of a processor (batch size 64)",
+        timed_under_load, "it had as little as 50% of a processor (batch size 64)"
     ),
     "13 a noise scale that is not resolved": Pitfall(
         functools.partial(with_gradients, 50.0),
-        functools.partial(with_gradients, 0.1),
         "Noise scale unresolved",
+        functools.partial(with_gradients, 0.1),
     ),
     "14 a batch near all items": Pitfall(
         planned(batch_sizes=(8, 64, 512)),
-        careful,
         "Batch size 512: more than a quarter of the 1,077 training examples",
     ),
     "15 an edited result": Pitfall(
         lambda: stored(edited=True),
-        lambda: stored(edited=False),
         "1 of 20 planned trials have not run.",
+        lambda: stored(edited=False),
     ),
     "16 larger batches lower accuracy": Pitfall(
         falling(0.03),
-        falling(0.0),
         "C3 supported: With tuned learning rates test accuracy changes by -3.0 points",
+        falling(0.0),
     ),
 }
 
