@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,15 +50,12 @@ def page(path: Path) -> str:
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page in which every foreign text attacks."""
-    plan = small(
-        group=HOSTILE,
-        dataset=HOSTILE,
-        metric=HOSTILE,
-        optimizer=HOSTILE,
+    other = small(**dict.fromkeys(("group", "dataset", "metric", "optimizer"), HOSTILE))
+    plan = replace(
+        other,
         specification=f'a = """{HOSTILE}"""',
         provenance={HOSTILE: HOSTILE, "processor": HOSTILE},
     )
-    other = small(group=HOSTILE, dataset=HOSTILE, metric=HOSTILE, optimizer=HOSTILE)
     results = [make_results(Sketch(each)) for each in (plan, other)]
     folder = tmp_path_factory.mktemp("hostile")
     return build_comparison(dict(zip((HOSTILE, f"b {HOSTILE}"), results, strict=True)), folder)

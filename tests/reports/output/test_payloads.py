@@ -31,25 +31,21 @@ SHARED = {
     "epochs": 1,
 }
 
+NAMED = (
+    *("dataset", "fingerprint", "activation", "output", "loss", "reduction", "optimizer"),
+    *("schedule", "metric", "budget"),
+)
+
 
 def named(texts: tuple[str, ...]) -> StudyResults:
     """Return a study with a group for each text, in which everything is called by it."""
     groups = [
         {
+            **dict.fromkeys(NAMED, text),
             "group": f"{number} {text}",
-            "dataset": text,
-            "fingerprint": text,
             "target_names": (text, text[::-1]),
             "notes": (text,),
-            "activation": text,
-            "output": text,
-            "loss": text,
-            "reduction": text,
-            "optimizer": text,
             "hyperparameters": {text: 0.5},
-            "schedule": text,
-            "metric": text,
-            "budget": text,
         }
         for number, text in enumerate(texts)
     ]

@@ -99,6 +99,16 @@ def marks(figure: Locator) -> list[list[Any]]:
     return list(json.loads(figure.locator("svg").get_attribute("data-marks") or "")["points"])
 
 
+def place(figure: Locator, number: int) -> tuple[float, float]:
+    """Return where on the screen a point of a figure is, which is brought into sight."""
+    svg, (across, down, _, _) = figure.locator("svg"), marks(figure)[number]
+    svg.scroll_into_view_if_needed()
+    box = svg.bounding_box()
+    assert box is not None
+    scale = box["width"] / (72 * 6.6)
+    return box["x"] + across * scale, box["y"] + down * scale
+
+
 def test_the_arrow_keys_read_exact_values(page: Page) -> None:
     figure = page.locator("#figure-accuracy")
     texts, value = [point[2] for point in marks(figure)], figure.locator(".value")
@@ -119,24 +129,19 @@ def test_the_arrow_keys_read_exact_values(page: Page) -> None:
 
 def test_the_pointer_reads_the_mark_below_it(page: Page) -> None:
     figure = page.locator("#figure-accuracy")
-    svg, (across, down, text, _) = figure.locator("svg"), marks(figure)[2]
-    svg.scroll_into_view_if_needed()
-    box = svg.bounding_box()
-    assert box is not None
-    scale = box["width"] / (72 * 6.6)
-    page.mouse.move(box["x"] + across * scale, box["y"] + down * scale)
-    value = figure.locator(".value")
+    at, text, value = place(figure, 2), marks(figure)[2][2], figure.locator(".value")
+    page.mouse.move(*at)
     assert value.inner_text() == text
     cells = page.locator("#batch-sizes tbody tr").nth(2).locator("td").all_inner_texts()
     for number in (1, 2, 8):  # rate, value, seeds
         assert cells[number - 1] in text
     near = value.bounding_box()
     assert near is not None
-    assert abs(near["x"] - box["x"] - across * scale) < 30
+    assert abs(near["x"] - at[0]) < 30
     ring = figure.locator(".ring").bounding_box()
     assert ring is not None
-    assert ring["x"] + ring["width"] / 2 == pytest.approx(box["x"] + across * scale, abs=1)
-    page.mouse.move(box["x"] + 1, box["y"] + 1)
+    assert ring["x"] + ring["width"] / 2 == pytest.approx(at[0], abs=1)
+    figure.locator("svg").hover(position={"x": 1, "y": 1})
     assert value.inner_text() == ""
 
 
@@ -192,13 +197,7 @@ def test_a_batch_size_that_is_chosen_stands_out_everywhere(page: Page) -> None:
 
 
 def test_a_click_on_a_mark_or_a_row_chooses_its_batch_size(page: Page) -> None:
-    figure = page.locator("#figure-accuracy")
-    svg, (across, down, _, _) = figure.locator("svg"), marks(figure)[2]
-    svg.scroll_into_view_if_needed()
-    box = svg.bounding_box()
-    assert box is not None
-    scale = box["width"] / (72 * 6.6)
-    at = (box["x"] + across * scale, box["y"] + down * scale)
+    at = place(page.locator("#figure-accuracy"), 2)
     page.mouse.click(*at)
     assert highlighted(page) == {"4"}
     page.mouse.click(*at)

@@ -20,7 +20,6 @@ from reports.schema.formats import rate
 from reports.schema.measures import measure_of
 from reports.schema.results import EXPLORE, StudyResults
 from tests.reports.conftest import (
-    DIGITS,
     DIGITS_GROUP,
     Sketch,
     keep,
@@ -29,9 +28,6 @@ from tests.reports.conftest import (
     small,
     without_timing,
 )
-
-MOST_WORDS = 2_500
-"""Words that a page may have unfolded, and as many again folded."""
 
 
 class Outline(HTMLParser):
@@ -49,40 +45,6 @@ class Outline(HTMLParser):
     def named(self, tag: str) -> list[dict[str, str | None]]:
         """Return the attributes of the elements of this name."""
         return [attributes for name, attributes in self.tags if name == tag]
-
-
-class Words(HTMLParser):
-    """How many words a page has that are seen at once, and in closed `details`.
-
-    A word is what white space parts: numbers in tables and texts drawn in figures are words, those
-    of scripts, style sheets, and titles and descriptions of figures are none.
-    """
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.seen, self.folded = 0, 0
-        self._folds, self._summary, self._unseen = 0, False, 0
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
-        """Go into what is folded, or never seen."""
-        self._folds += tag == "details"
-        self._summary = self._summary or tag == "summary"
-        self._unseen += tag in {"script", "style", "title", "desc"}
-
-    def handle_endtag(self, tag: str) -> None:
-        """Go out of it."""
-        self._folds -= tag == "details"
-        self._summary = self._summary and tag != "summary"
-        self._unseen -= tag in {"script", "style", "title", "desc"}
-
-    def handle_data(self, data: str) -> None:
-        """Count the words of a text."""
-        words = len(data.split()) * (not self._unseen)
-        if self._folds > self._summary:
-            self.folded += words
-        else:
-            self.seen += words
 
 
 @pytest.fixture(scope="module")
@@ -124,20 +86,6 @@ def test_the_policy_names_the_style_sheet_and_the_script_by_their_hashes(page: s
     assert policy.endswith("base-uri 'none'; form-action 'none'")
 
 
-def test_a_page_has_few_words(tmp_path: Path) -> None:
-    # As shipped, the study asks for no simulated workers.
-    study = make_results(Sketch(description=replace(DIGITS, cluster=None)))
-    words = Words(page_of(study, tmp_path))
-    assert 0 < words.seen <= MOST_WORDS
-    assert 0 < words.folded <= MOST_WORDS
-
-
-def test_words_of_closed_details_are_counted_apart() -> None:
-    page = "<p>a b</p><details><summary>c</summary>d <svg><title>e</title>f</svg></details>g"
-    words = Words(page)
-    assert (words.seen, words.folded) == (4, 2)
-
-
 def test_nothing_is_loaded_from_anywhere(page: str) -> None:
     outline = Outline(page)
     assert not [a for _, a in outline.tags if "src" in a]
@@ -148,13 +96,6 @@ def test_nothing_is_loaded_from_anywhere(page: str) -> None:
     )
     assert all(relative.match(link) for link in links)
     assert "url(http" not in page
-
-
-def test_the_header_counts_what_was_done(page: str) -> None:
-    counted = "11 batch sizes × 6 learning rates × 5 seeds on digits"  # noqa: RUF001
-    assert counted in page
-    assert "385 trials: 340 ok, 45 diverged, 0 failed" in page
-    assert "Partial report" not in page
 
 
 def test_the_same_number_stands_in_verdict_table_and_csv(page: str, digits_report: Path) -> None:
@@ -280,12 +221,6 @@ def test_an_endless_name_does_not_fill_the_page(tmp_path: Path) -> None:
     page = page_of(make_results(Sketch(description=plan)), tmp_path)
     assert "t" * 300 not in page
     assert "m" * 300 not in page
-
-
-def test_provenance_and_specification_are_complete(page: str, digits: StudyResults) -> None:
-    for name, value in digits.description.provenance.items():
-        assert f'<th scope="row">{name}</th><td>{value}</td>' in page
-    assert digits.description.specification.strip() in html.unescape(page)
 
 
 @pytest.mark.usefixtures("undrawn")

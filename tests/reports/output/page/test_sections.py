@@ -34,6 +34,7 @@ from reports.schema.results import StudyResults
 from tests.helpers.claim_studies import FAST, Truth, study
 from tests.helpers.judged import judge
 from tests.reports.conftest import Sketch, make_results, nothing_run, several, small
+from tests.reports.output.page import test_page
 
 pytestmark = pytest.mark.slow
 
@@ -145,10 +146,8 @@ def test_a_page_of_several_groups_has_a_section_for_each(three_report: Path) -> 
 
 def test_identifiers_of_several_groups_are_unique(three_report: Path) -> None:
     text = three_report.read_text(encoding="utf-8")
-    names = re.findall(r' id="([^"]*)"', text)
-    assert len(names) == len(set(names))
-    targets = re.findall(r'url\(#([^)]*)\)|href="#([^"]*)"|aria-labelledby="([^"]*)"', text)
-    assert {a or b or c for a, b, c in targets} <= set(names)
+    test_page.test_identifiers_are_unique_and_links_lead_somewhere(text)
+    assert {*re.findall(r"url\(#([^)]*)\)", text)} <= {*re.findall(r' id="([^"]*)"', text)}
 
 
 def test_each_group_has_a_folder_of_figures(three_report: Path) -> None:
