@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,16 +11,13 @@ if TYPE_CHECKING:
 
 __all__ = ["build_paper", "build_report"]
 
+_MODULES = {"build_paper": "manuscript", "build_report": "build"}
+
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home: ModuleType
-    if name == "build_report":
-        from reports.output import build as home
-    else:
-        from reports.output import manuscript as home
-    return getattr(home, name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:
