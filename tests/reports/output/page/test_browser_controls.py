@@ -99,7 +99,7 @@ def marks(figure: Locator) -> list[list[Any]]:
     return list(json.loads(figure.locator("svg").get_attribute("data-marks") or "")["points"])
 
 
-def place(figure: Locator, number: int) -> tuple[float, float]:
+def position_of(figure: Locator, number: int) -> tuple[float, float]:
     """Return where on the screen a point of a figure is, which is brought into sight."""
     svg, (across, down, _, _) = figure.locator("svg"), marks(figure)[number]
     svg.scroll_into_view_if_needed()
@@ -129,7 +129,7 @@ def test_the_arrow_keys_read_exact_values(page: Page) -> None:
 
 def test_the_pointer_reads_the_mark_below_it(page: Page) -> None:
     figure = page.locator("#figure-accuracy")
-    at, text, value = place(figure, 2), marks(figure)[2][2], figure.locator(".value")
+    at, text, value = position_of(figure, 2), marks(figure)[2][2], figure.locator(".value")
     page.mouse.move(*at)
     assert value.inner_text() == text
     cells = page.locator("#batch-sizes tbody tr").nth(2).locator("td").all_inner_texts()
@@ -197,7 +197,7 @@ def test_a_batch_size_that_is_chosen_stands_out_everywhere(page: Page) -> None:
 
 
 def test_a_click_on_a_mark_or_a_row_chooses_its_batch_size(page: Page) -> None:
-    at = place(page.locator("#figure-accuracy"), 2)
+    at = position_of(page.locator("#figure-accuracy"), 2)
     page.mouse.click(*at)
     assert highlighted(page) == {"4"}
     page.mouse.click(*at)
