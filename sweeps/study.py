@@ -137,17 +137,16 @@ def analyze(
         >>> round(analyze(runs).analysis.groups[0].scaling.main.fit.critical_batch_size)
         100
     """
-    import pandas as pd
-
     from reports.runs import Choice
-    from sweeps.manage.run_tables import RunSettings, analyze_runs, read_run_files
+    from sweeps.manage.run_tables import analyze_runs
 
     name = "runs"
     if isinstance(runs, str | os.PathLike):
         name, runs = Path(runs).stem, [os.fspath(runs)]
-    frame = runs if isinstance(runs, pd.DataFrame) else read_run_files(runs)[0]
     names = [by] if isinstance(by, str) else [*by]
-    settings = RunSettings(
+    table = analyze_runs(
+        runs,
+        Choice(columns, names, scale_with, maximize),
         name=name,
         unit=unit,
         examples_per_item=examples_per_item,
@@ -155,8 +154,7 @@ def analyze(
         margin=margin,
         seconds_per_update=seconds_per_update,
     )
-    choice = Choice(columns, names, scale_with, maximize)
-    return answering(analyze_runs(frame, choice, settings).results)
+    return answering(table.results)
 
 
 class Study:

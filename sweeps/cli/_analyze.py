@@ -62,10 +62,9 @@ def add_analyze(commands: Commands) -> None:
 
 def _analyze(options: argparse.Namespace) -> int:
     from reports.runs import Choice
-    from sweeps.manage.run_tables import RunSettings, analyze_runs, read_run_files
+    from sweeps.manage.run_tables import analyze_runs
     from sweeps.study import answering
 
-    frame, notes = read_run_files(options.runs)
     choice = Choice(
         {role.replace("-", "_"): getattr(options, role.replace("-", "_")) for role in COLUMNS},
         tuple(name for name in options.by.split(",") if name),
@@ -73,7 +72,9 @@ def _analyze(options: argparse.Namespace) -> int:
         True if options.maximize else False if options.minimize else None,
     )
     name = Path(options.runs[0].partition("::")[0]).stem or "runs"
-    settings = RunSettings(
+    table = analyze_runs(
+        options.runs,
+        choice,
         name=name,
         unit=options.unit,
         examples_per_item=options.examples_per_item,
@@ -81,8 +82,7 @@ def _analyze(options: argparse.Namespace) -> int:
         margin=options.margin,
         seconds_per_update=_seconds(options.seconds_per_update),
     )
-    table = analyze_runs(frame, choice, settings)
-    tell(*notes, *table.notes)
+    tell(*table.notes)
     results = answering(table.results)
     page = results.report(options.out or Path(f"{name}-analysis"))
     if options.json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,50 +22,36 @@ _BESIDE = ("hparams.yaml", "hparams.json", "config.json", "args.json")
 """Names of files that say with which settings the run next to them was made."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class RunSettings:
-    """What a user says of finished runs besides their columns.
-
-    Attributes:
-        name: What the page calls them.
-        unit: What examples are called.
-        examples_per_item: How many of that unit the batch size counts as one.
-        target: Level of the metric to which updates are measured.
-        margin: Loss of the metric that is accepted.
-        seconds_per_update: Seconds of an update by batch size.
-    """
-
-    name: str = "runs"
-    unit: str = "examples"
-    examples_per_item: float = 1.0
-    target: float | None = None
-    margin: float | None = None
-    seconds_per_update: Mapping[int, float] | None = None
-
-
-def analyze_runs(frame: pd.DataFrame, choice: Choice, settings: RunSettings) -> RunTable:
-    """Return the results that a table of finished runs holds.
+def analyze_runs(
+    runs: pd.DataFrame | Sequence[str],
+    choice: Choice,
+    *,
+    name: str,
+    unit: str,
+    examples_per_item: float,
+    target: float | None,
+    margin: float | None,
+    seconds_per_update: Mapping[int, float] | None,
+) -> RunTable:
+    """Return the results that a table of finished runs, or its files, hold.
 
     Raises:
-        UsageError: It can't be read so; every obstacle has the option that removes it.
+        UsageError: They can't be read so; every obstacle has the option that removes it.
     """
-    description = StudyDescription(
-        name=settings.name,
-        title=f"Finished runs of {settings.name}",
-        unit=settings.unit,
-        target_metric=settings.target,
-        margin=settings.margin,
-    )
+    frame, notes = (runs, []) if isinstance(runs, pd.DataFrame) else read_run_files(runs)
+    title = f"Finished runs of {name}"
+    description = StudyDescription(name, title, target_metric=target, margin=margin, unit=unit)
     try:
-        return read_runs(
+        table = read_runs(
             unfolded(frame),
             choice,
             description,
-            unit_size=settings.examples_per_item,
-            seconds_per_update=settings.seconds_per_update,
+            unit_size=examples_per_item,
+            seconds_per_update=seconds_per_update,
         )
     except RunsError as error:
         raise UsageError(*error.lines) from None
+    return replace(table, notes=(*notes, *table.notes))
 
 
 def read_run_files(paths: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
