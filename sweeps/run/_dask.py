@@ -27,9 +27,6 @@ PATIENCE_SECONDS = 30.0
 LOOK_SECONDS = 1.0  # how often the cluster's workers are counted
 SILENT_SECONDS = 10.0  # a worker that has not been heard of for so long is named
 HAND_OVER_SECONDS = 60.0  # after so long its work is handed to others
-RESTART_SECONDS = 5.0  # how long a worker that is to be restarted may go on before it is killed
-
-_TOPIC = "bpsweep-began"
 
 
 class DaskExecutor:
@@ -39,14 +36,12 @@ class DaskExecutor:
         self._client = client
         self._held: dict[_Sent, Task] = {}
         self._ended: queue.SimpleQueue[_Sent] = queue.SimpleQueue()
-        self._begun: dict[int, tuple[str, float]] = {}
-        self._name = f"{_TOPIC}-{id(client)}-{time.time_ns()}"
+        self._name = f"bpsweep-{id(client)}-{time.time_ns()}"
         self._looked = self._seen = time.monotonic()
         self._heard = _Heard()
         self._refused: set[str] = set()
         self._usable = self._workers()
         self.slots = max(1, sum(worker["nthreads"] for worker in self._usable.values()))
-        client.subscribe_topic(self._name, self._note)
 
     def submit(self, work: Work, task: Task) -> None:
         """Send a task to the scheduler."""
@@ -58,7 +53,6 @@ class DaskExecutor:
                 _perform,
                 work,
                 task,
-                self._name,
                 key=key,
                 pure=False,
                 retries=0,
@@ -74,7 +68,7 @@ class DaskExecutor:
 
     def wait(self, seconds: float) -> list[tuple[Task, Report]]:
         """Return the tasks that have ended."""
-        ended = self._look() + self._kill_overdue()
+        ended = self._look()
         with suppress(queue.Empty):
             future = self._ended.get(timeout=0 if ended else seconds)
             while True:
@@ -137,23 +131,6 @@ class DaskExecutor:
                 if time.monotonic() > until:
                     raise
 
-    def _note(self, event: tuple[float, Any]) -> None:
-        number, address = event[1]
-        self._begun[number] = (address, time.monotonic())
-
-    def _kill_overdue(self) -> list[tuple[Task, Report]]:
-        ended: list[tuple[Task, Report]] = []
-        for future, task in list(self._held.items()):
-            address, since = self._begun.get(task.number, ("", time.monotonic()))
-            if task.is_overdue(since) and not task.apart:
-                del self._held[future]
-                future.cancel(force=True)
-                self._client.restart_workers(
-                    [address], timeout=RESTART_SECONDS, raise_for_error=False
-                )
-                ended.append((task, Death("no end", overdue=True)))
-        return ended
-
     def _look(self) -> list[tuple[Task, Report]]:
         now = time.monotonic()
         if now - self._looked < LOOK_SECONDS:
@@ -179,8 +156,7 @@ class DaskExecutor:
         taken_back = [future for future in self._held if future.key in keys]
         for future in taken_back:
             future.cancel(force=True)
-        # Any may be to blame, begun or not, as a frozen worker may not have told; but not what runs
-        # apart.
+        # Any may be to blame, begun or not, but what runs apart.
         tasks = [self._held.pop(future) for future in taken_back]
         return [(task, Death(began=not task.apart)) for task in tasks]
 
@@ -236,12 +212,12 @@ def _differs(address: str, theirs: str) -> str:
     return f"The worker at {address} has {theirs}, but here is {versions()}."
 
 
-def _perform(work: Work, task: Task, topic: str) -> tuple[str, bytes]:
+def _perform(work: Work, task: Task) -> tuple[str, bytes]:
     limit_blas()
-    worker = get_worker()
-    worker.log_event(topic, (task.number, worker.address))
-    content = perform_apart(work, task) if task.apart else perform(work, task)
-    return worker.address, content
+    # What may have to be killed would take with it what else runs in the worker's process.
+    apart = task.apart or task.hard_seconds is not None
+    content = perform_apart(work, task) if apart else perform(work, task)
+    return get_worker().address, content
 
 
 @contextmanager

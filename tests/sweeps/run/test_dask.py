@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import faults
@@ -365,24 +366,15 @@ def test_without_dask_the_remedy_is_reported(
     states(unfit(entered, opened("dask", 1, workspace)), "pip install 'bpsweep[dask]'")
 
 
-@pytest.mark.parametrize("apart", [True, False])
-def test_a_worker_shows_what_it_begins(
-    apart: bool, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("task", [{"apart": True}, {"trial_seconds": 9.0}, {}], ids=str)
+def test_what_may_have_to_be_killed_has_its_own_process(
+    task: dict[str, Any], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events: list[Any] = []
-
-    class Worker:
-        address = "tcp://there:1"
-
-        def log_event(self, *event: Any) -> None:
-            """Note it."""
-            events.append(event)
-
-    monkeypatch.setattr(dask_backend, "get_worker", Worker)
-    monkeypatch.setattr(dask_backend, "limit_blas", lambda: events.append("limited"))
-    monkeypatch.setattr(dask_backend, "perform", lambda _work, task: (task.number, "here"))
-    monkeypatch.setattr(dask_backend, "perform_apart", lambda _work, task: (task.number, "apart"))
-    task = Task(7, cohort(0.1), workspace, apart=apart)
-    answer = dask_backend._perform(train, task, "topic")  # noqa: SLF001
-    assert answer == ("tcp://there:1", (7, "apart" if apart else "here"))
-    assert events == ["limited", ("topic", (7, "tcp://there:1"))]
+    done: list[str] = []
+    monkeypatch.setattr(dask_backend, "get_worker", lambda: SimpleNamespace(address="there"))
+    monkeypatch.setattr(dask_backend, "limit_blas", lambda: done.append("limited"))
+    monkeypatch.setattr(dask_backend, "perform", lambda *_: b"here")
+    monkeypatch.setattr(dask_backend, "perform_apart", lambda *_: b"apart")
+    answer = dask_backend._perform(train, Task(7, cohort(0.1), workspace, **task))  # noqa: SLF001
+    assert answer == ("there", b"apart" if task else b"here")
+    assert done == ["limited"]
