@@ -88,16 +88,17 @@ class DaskExecutor:
         if future.status == "cancelled":
             return Death(began=False)
         try:
-            result = self._result(future)
+            address, content = future.result(timeout=PATIENCE_SECONDS)
+        except TimeoutError:
+            # It was lost with the worker that held it.
+            future.cancel(force=True)
+            return Death(began=False)
         except KilledWorker:
             return Death()
         except Exception as error:  # noqa: BLE001 - whatever a worker can't do
             raise EnvironmentFailedError(
                 f"A worker of the cluster can't run trials: {type(error).__name__}: {error}"
             ) from None
-        if result is None:
-            return Death(began=False)
-        address, content = result
         report = received(content, task)
         if isinstance(report, Mismatch):
             self._refuse(address, report)
@@ -117,19 +118,6 @@ class DaskExecutor:
     def _usable_of(self, workers: _Workers) -> _Workers:
         shut_out = self._refused | self._heard.left
         return {address: worker for address, worker in workers.items() if address not in shut_out}
-
-    def _result(self, future: _Sent) -> tuple[str, bytes] | None:
-        """Return what a task gave, or None if that was lost with the worker that held it."""
-        until = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            try:
-                return future.result(timeout=LOOK_SECONDS)
-            except TimeoutError:
-                if future.status != "finished":
-                    future.cancel(force=True)
-                    return None
-                if time.monotonic() > until:
-                    raise
 
     def _look(self) -> list[tuple[Task, Report]]:
         now = time.monotonic()

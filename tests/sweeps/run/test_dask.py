@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import faults
 import pytest
@@ -33,7 +34,7 @@ from sweeps.run import _scheduler as run_scheduler
 from sweeps.run._dask import connected
 from sweeps.run._executors import Executor, opened
 from sweeps.run._scheduler import Dispatch
-from sweeps.worker.tasks import Death, Mismatch, Task, Work, packed, train
+from sweeps.worker.tasks import Death, Mismatch, Task, Work, train
 from sweeps.worker.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -287,39 +288,14 @@ def test_a_task_that_was_taken_back_has_not_begun(address: str, workspace: Works
         assert _wait(executor) == [(task, Death(began=False))]
 
 
-class Late:
-    """A result that is not there at first, as when its worker has died since it ended."""
-
-    def __init__(self, status: str, content: tuple[str, bytes] | None = None) -> None:
-        self.status, self.content, self.asked = status, content, 0
-
-    def result(self, timeout: float) -> tuple[str, bytes]:
-        """Return what there is when asked again."""
-        time.sleep(timeout)
-        self.asked += 1
-        if not self.content or self.asked < 2:
-            raise TimeoutError("timed out")
-        return self.content
-
-    def cancel(self, *, force: bool) -> None:
-        """Be taken back."""
-        self.status = "cancelled" if force else self.status
-
-
 def test_a_result_that_was_lost_with_its_worker_is_made_again(
-    address: str, workspace: Workspace, impatient: None
+    address: str, workspace: Workspace
 ) -> None:
-    assert impatient is None
-    task = Task(1, cohort(0.1), workspace)
+    lost = Mock(status="lost", **{"result.side_effect": TimeoutError})
     with connected(address, 1) as executor:
-        lost: Any = Late("lost")
-        assert executor._report(lost, task) == Death(began=False)  # noqa: SLF001
-        assert lost.status == "cancelled"
-        slow: Any = Late("finished", ("there", packed([])))
-        assert executor._report(slow, task) == []  # noqa: SLF001
-        never: Any = Late("finished")
-        text = unfit(executor._report, never, task)  # noqa: SLF001
-    states(text, "can't run trials: TimeoutError: timed out")
+        report = executor._report(lost, Task(1, cohort(0.1), workspace))  # noqa: SLF001
+    assert report == Death(began=False)
+    lost.cancel.assert_called_once_with(force=True)
 
 
 def test_workers_that_all_go_away_end_the_run(
