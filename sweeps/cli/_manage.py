@@ -63,9 +63,9 @@ def _export(options: argparse.Namespace) -> int:
     out = options.out or options.folder / "export"
     if not options.out:
         refuse_links(out)
-    exported = export(options.folder, out, options.format)
-    write(*map(str, exported.paths))
-    _note(exported.notes)
+    paths, notes = export(options.folder, out, options.format)
+    write(*map(str, paths))
+    _note(notes)
     return DONE
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -41,16 +40,8 @@ EXPORTED_COLUMNS = {
 """The exported tables and their columns."""
 
 
-@dataclass(frozen=True)
-class Exported:
-    """The files that were written, and what a reader of them should know, a sentence each."""
-
-    paths: tuple[Path, ...]
-    notes: tuple[str, ...]
-
-
-def export(folder: Path, out: Path, kind: str = "csv") -> Exported:
-    """Write all that a store holds, a whole file for each of `EXPORTED_COLUMNS`."""
+def export(folder: Path, out: Path, kind: str = "csv") -> tuple[list[Path], list[str]]:
+    """Write all that a store holds, a whole file for each of `EXPORTED_COLUMNS`, with notes."""
     # What is not part of the study as it is now comes last; a trial has a row in each group.
     write = WRITERS[kind]
     if kind == "parquet":
@@ -64,7 +55,7 @@ def export(folder: Path, out: Path, kind: str = "csv") -> Exported:
                 write(frame, temporary)
         except OSError as error:
             raise ResourceError(f"{path} can't be written: {error.strerror or error}.") from None
-    return Exported(tuple(paths), tuple(notes))
+    return paths, notes
 
 
 def _tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:

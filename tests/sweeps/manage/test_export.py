@@ -57,12 +57,12 @@ def read(path: Path) -> pd.DataFrame:
 @pytest.mark.parametrize("kind", WRITERS)
 def test_every_table_has_a_file_with_its_columns(kind: str, tmp_path: Path) -> None:
     folder = ran.copy(tmp_path / "study")
-    exported = export(folder, tmp_path / "out", kind)
-    assert {path.name for path in exported.paths} == {f"{name}.{kind}" for name in EXPORTED_COLUMNS}
-    assert sorted((tmp_path / "out").iterdir()) == sorted(exported.paths)
-    assert exported.notes == ()
+    paths, notes = export(folder, tmp_path / "out", kind)
+    assert {path.name for path in paths} == {f"{name}.{kind}" for name in EXPORTED_COLUMNS}
+    assert sorted((tmp_path / "out").iterdir()) == sorted(paths)
+    assert notes == []
     table = results(folder)
-    for path in exported.paths:
+    for path in paths:
         frame = read(path)
         names = [column.name for column in EXPORTED_COLUMNS[path.stem]]
         assert [*frame] == names
@@ -144,26 +144,26 @@ def test_metrics_are_those_that_a_study_names(tmp_path: Path) -> None:
 
 def test_a_store_whose_plan_cannot_be_read_is_exported_all_the_same(tmp_path: Path) -> None:
     fill(tmp_path / "study", trials(12))
-    exported = export(tmp_path / "study", tmp_path / "out")
+    _, notes = export(tmp_path / "study", tmp_path / "out")
     table = read(tmp_path / "out" / "trials.csv")
     assert len(table) == 12
     assert set(table["group"]) == set(table["stage"]) == {""}
     assert len(read(tmp_path / "out" / "curves.csv")) == sum(
         len(outcome(trial).curve) for trial in trials(12)
     )
-    notes = [visible(note, most=80) for note in exported.notes]
-    assert notes[0].startswith(str(tmp_path / "study" / FILE)[:60])
-    assert notes[1].startswith("12 trials not part of the study as it is now")
+    shown = [visible(note, most=80) for note in notes]
+    assert shown[0].startswith(str(tmp_path / "study" / FILE)[:60])
+    assert shown[1].startswith("12 trials not part of the study as it is now")
 
 
 def test_what_left_the_specification_comes_last_without_a_place(tmp_path: Path) -> None:
     folder = ran.copy(tmp_path / "study")
     ran.run(ran.study(batch_sizes=[10]), folder)
-    exported = export(folder, tmp_path / "out")
+    _, notes = export(folder, tmp_path / "out")
     table = read(tmp_path / "out" / "trials.csv")
     assert table["batch_size"].tolist() == [10] * 10 + [45] * 10
     assert (table["stage"] == "").tolist() == [False] * 10 + [True] * 10
-    (note,) = exported.notes
+    (note,) = notes
     assert note.startswith("10 trials not part of the study")
 
 
@@ -172,9 +172,9 @@ def test_damaged_rows_are_left_out_and_reported(tmp_path: Path) -> None:
     path = tmp_path / "study" / FILE
     content = trials(2)[1].content
     path.write_bytes(path.read_bytes().replace(content.encode(), content.upper().encode()))
-    exported = export(tmp_path / "study", tmp_path / "out")
+    _, notes = export(tmp_path / "study", tmp_path / "out")
     assert len(read(tmp_path / "out" / "trials.csv")) == 1
-    assert exported.notes[-1].startswith("1 damaged row ")
+    assert notes[-1].startswith("1 damaged row ")
 
 
 def test_a_file_is_replaced_as_a_whole_or_not_at_all(
