@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import reports
-from reports.schema import StudyResults
 from sweeps.errors import StoreError, tell
 from sweeps.run.signals import Interrupted
 from sweeps.store import owner_of, results
@@ -73,12 +72,8 @@ def _write_if_new(folder: Path, shown: list[str] | None) -> list[str] | None:
         study = results(folder)
     except StoreError:
         return shown  # the run has hardly begun
-    outcomes = study.trials["status"].tolist()
-    if outcomes != shown and _missing(study):
+    outcomes = study.trials["status"]
+    missing = study.description.planned_trials > outcomes.isin(DONE).sum()
+    if missing and outcomes.tolist() != shown:
         reports.build_report(study, folder, reload_seconds=RELOAD_SECONDS)
-    return outcomes
-
-
-def _missing(study: StudyResults) -> int:
-    """Return how many trials may still run."""
-    return study.description.planned_trials - int(study.trials["status"].isin(DONE).sum())
+    return outcomes.tolist()
