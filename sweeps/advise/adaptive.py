@@ -134,14 +134,9 @@ def advise(request: Request, budget: TimeBudget) -> Advice:
         experiment = request.experiment(decided(given(experiment.specification), compared))
     tell(experiment.specification.title, _planned(experiment))
     results = carry_on(request, budget, experiment)
-    refused = None
     for grow in (fuller, *WIDENINGS * [wider], closer, quickest):
-        if not budget.spare:
-            break
-        # What was refused would be again.
-        larger = None if grow is refused else grow(request, budget, experiment, results)
+        larger = grow(request, budget, experiment, results) if budget.spare else None
         if larger is None:
-            refused = grow
             continue
         grown = carry_on(request, budget, larger)
         if _lacks_confirmation(grown):
