@@ -64,11 +64,8 @@ def _measurements(
 
 
 def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> None:
-    """Measure what has not been measured yet and store it, if the specification wants it."""
-    # The batch sizes of a workload are to be compared, so they are measured together. With `anew`
-    # everything is measured, whatever the specification says.
-    if not (experiment.specification.timing or anew):
-        return
+    """Measure and store what has not been measured yet, or everything `anew`."""
+    # The batch sizes of a workload are to be compared, so they are measured together.
     timed = set() if anew else store.timed()
     missing = [
         (group, measurements)

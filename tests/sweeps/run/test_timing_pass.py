@@ -134,8 +134,3 @@ def test_no_more_examples_are_held_than_are_worked_on(
     with Store.write(tmp_path / "study", "small") as store:
         rows_of(store, experiment(keys))
     assert held == [40, 40]
-
-
-def test_it_can_be_switched_off(keys: dict[str, Any], tmp_path: Path) -> None:
-    with Store.write(tmp_path / "study", "small") as store:
-        assert rows_of(store, experiment(keys, timing=False)).empty
