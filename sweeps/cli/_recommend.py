@@ -81,17 +81,14 @@ def _time(options: argparse.Namespace) -> int:
 
 def _to_time(options: argparse.Namespace) -> tuple[Experiment, Path]:
     """Return what is timed, and the folder that keeps it."""
+    from sweeps.study import Study
+
     folder = Path(options.study)
     if not (folder / FILE).is_file():
-        from sweeps.study import Study
-
         study = Study.from_target(options.study, options.set)
         return study.experiment, options.out or Path(study.specification.name)
     if options.set or options.out:
         raise UsageError(
             f"{folder} is a study's folder: it is timed as it is, without --set, --out."
         )
-    from sweeps.store import stored_experiment
-
-    instead = f"give the study's file, and `--out {folder}`."
-    return stored_experiment(folder, instead), folder
+    return Study.from_folder(folder).experiment, folder

@@ -128,14 +128,16 @@ def _checked_source(source: Source) -> Source:
     return Source(source.name, pairs_of(parameters), source.content)
 
 
-def stored_experiment(folder: Path, instead: str) -> Experiment:
+def stored_experiment(folder: Path) -> Experiment:
     """Return the study of a folder, with data described again by its specification."""
-    # Where they are files, whose places no store holds, the error says what to do `instead`.
     with Store.read(folder) as store:
         experiment = read_experiment(store)
     files = sorted(facts.source.name for facts in experiment.data.values() if facts.source.content)
     if files:
-        raise UsageError(f"{folder} does not say where {', '.join(files)} is: {instead}")
+        raise UsageError(
+            f"{folder} does not say where {', '.join(files)} is: name the study's file in its "
+            f"place, and `--out {folder}`. `bpsweep run` so runs failed trials again, too."
+        )
     return experiment_of(given(experiment.specification), str(folder), folder)
 
 
