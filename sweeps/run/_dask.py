@@ -97,7 +97,8 @@ class DaskExecutor:
             return Death()
         except Exception as error:  # noqa: BLE001 - whatever a worker can't do
             raise EnvironmentFailedError(
-                f"A worker of the cluster can't run trials: {type(error).__name__}: {error}"
+                f"A worker of the cluster can't run trials: {type(error).__name__}: {error}. "
+                "Install the same bpsweep there."
             ) from None
         report = received(content, task)
         if isinstance(report, Mismatch):
@@ -107,7 +108,10 @@ class DaskExecutor:
     def _refuse(self, address: str, theirs: Mismatch) -> None:
         if address not in self._refused:
             self._refused.add(address)
-            tell(f"note: {_differs(address, theirs.versions)} Its results are refused.")
+            tell(
+                f"note: The worker at {address} has {theirs.versions}, but here is {versions()}. "
+                "Its results are refused."
+            )
         self._usable = self._usable_of(self._workers())
         if not self._usable:
             raise EnvironmentFailedError(
@@ -196,10 +200,6 @@ def _gone() -> str:
     return f"The Dask scheduler {silence}. {KEPT} to go on."
 
 
-def _differs(address: str, theirs: str) -> str:
-    return f"The worker at {address} has {theirs}, but here is {versions()}."
-
-
 def _perform(work: Work, task: Task) -> tuple[str, bytes]:
     limit_blas()
     # What may have to be killed would take with it what else runs in the worker's process.
@@ -264,18 +264,7 @@ def _local_cluster(jobs: int) -> Iterator[LocalCluster]:
 def _check(client: Client, name: str) -> None:
     try:
         client.wait_for_workers(1, timeout=PATIENCE_SECONDS)
-        answers = client.run(versions)
     except TimeoutError:
         raise EnvironmentFailedError(
             f"{name} has no worker. Start one with `dask worker {name} --nthreads 1`."
         ) from None
-    except Exception as error:  # noqa: BLE001 - whatever a worker can't do
-        raise EnvironmentFailedError(
-            f"{name} has workers that can't run trials: {type(error).__name__}: {error}. Install "
-            "the same bpsweep there."
-        ) from None
-    for address, theirs in answers.items():
-        if theirs != versions():
-            raise EnvironmentFailedError(
-                f"{_differs(address, theirs)} Install the same versions: results would differ."
-            )

@@ -254,11 +254,6 @@ def load_made(task: Task) -> list[Outcome]:
     return train(task)
 
 
-def miss_a_module() -> NoReturn:
-    """Fail as where the product is not installed."""
-    raise ModuleNotFoundError("No module named 'sweeps'")
-
-
 def hang_a_second(task: Task) -> list[Outcome]:
     """Come back late."""
     time.sleep(1)

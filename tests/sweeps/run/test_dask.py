@@ -26,7 +26,6 @@ from faults import POISON, cohort
 from refused import entered, refusal, states
 
 import sweeps
-from sweeps import machine as provenance
 from sweeps.design.trials import Cohort
 from sweeps.errors import EnvironmentFailedError
 from sweeps.run import _dask as dask_backend
@@ -152,32 +151,6 @@ def test_a_scheduler_without_workers_is_reported(impatient: None, tmp_path: Path
 
 
 @pytest.fixture
-def other_numerics(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Be of another version than the workers; return theirs."""
-    theirs = provenance.versions()
-    provenance.versions.cache_clear()
-    with monkeypatch.context() as patch:
-        patch.setattr(provenance, "NUMERICS_VERSION", 99)
-        provenance.versions()
-        yield theirs
-    provenance.versions.cache_clear()
-
-
-def test_other_versions_are_refused(address: str, other_numerics: str) -> None:
-    theirs, ours = other_numerics, dask_backend.versions()
-    assert theirs != ours
-    text = unfit(entered, connected(address, 1))
-    states(text, "The worker at tcp://127.0.0.1:", f" has {theirs}, but here is {ours}")
-
-
-def test_workers_without_the_product_are_refused(
-    address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dask_backend, "versions", faults.miss_a_module)
-    states(unfit(entered, connected(address, 1)), address, "No module named 'sweeps'")
-
-
-@pytest.fixture
 def changed(tmp_path: Path) -> Path:
     """Return a folder with the product's code, one line of which is another."""
     for package in ("bpengine", "sweeps"):
@@ -258,7 +231,7 @@ def test_a_worker_that_is_heard_of_again_is_used_again(monkeypatch: pytest.Monke
 def test_work_that_cannot_be_found_there_ends_the_run(address: str, workspace: Workspace) -> None:
     with opened("dask", 1, workspace, address) as executor:
         executor.submit(faults.Unreadable(), Task(1, cohort(0.1), workspace))  # type: ignore[arg-type]
-        states(unfit(_wait, executor), "can't run trials: ")
+        states(unfit(_wait, executor), "can't run trials: ", "Install the same bpsweep there.")
 
 
 def _wait(executor: Executor) -> list[Any]:
