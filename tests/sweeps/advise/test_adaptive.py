@@ -24,6 +24,15 @@ from sweeps.worker import measure as timing
 
 pytestmark = pytest.mark.slow
 
+LEAST = {
+    "name": "iris",
+    "dataset": "iris",
+    "batch_sizes": [4, 8],
+    "learning_rates": [0.1, 1.0],
+    "seeds": [1, 2],
+    "epochs": 1,
+}
+
 
 class Clock:
     """A clock that a test moves."""
@@ -87,8 +96,7 @@ def test_training_that_failed_at_once_shows_nothing() -> None:
 
 
 def test_a_machine_is_as_slow_as_its_updates(tmp_path: Path) -> None:
-    least = {"name": "iris", "dataset": "iris", "batch_sizes": [4, 8], "seeds": [1, 2], "epochs": 1}
-    experiment = request(tmp_path).experiment({**least, "learning_rates": [0.1, 1.0]})
+    experiment = request(tmp_path).experiment(LEAST)
     budget = TimeBudget(60, 0, Clock())
     adaptive.calibrate(budget, experiment)
     assert budget.slowdown >= 1
@@ -256,16 +264,7 @@ def test_another_study_is_refused(advised: tuple[Path, adaptive.Advice]) -> None
 
 
 def test_when_the_time_has_ended_no_trial_is_started(tmp_path: Path) -> None:
-    experiment = request(tmp_path).experiment(
-        {
-            "name": "iris",
-            "dataset": "iris",
-            "batch_sizes": [4, 8],
-            "learning_rates": [0.1, 1.0],
-            "seeds": [1, 2],
-            "epochs": 1,
-        }
-    )
+    experiment = request(tmp_path).experiment(LEAST)
     none = adaptive.carry_on(request(tmp_path / "late"), TimeBudget(-1e9, 0, Clock()), experiment)
     assert none.trials.empty
     plenty = TimeBudget(1e9, 0, Clock())
@@ -276,13 +275,10 @@ def test_when_the_time_has_ended_no_trial_is_started(tmp_path: Path) -> None:
 
 def small(folder: Path) -> tuple[Request, adaptive.Experiment, StudyResults]:
     """Return a study that has run."""
-    keys = {
-        "name": "iris",
-        "dataset": "iris",
+    keys = LEAST | {
         "hidden_layers": [4],
         "batch_sizes": [2, 8],
         "learning_rates": [0.3, 1.0],
-        "seeds": [1, 2],
         "confirmation_seeds": [11, 12, 13, 14, 15],
         "epochs": 5,
     }
@@ -378,14 +374,6 @@ def test_an_answer_is_not_given_up_for_seeds_that_time_runs_out_for(
     assert advice.analysis.answer.batch_size is not None
     kept = tomllib.loads((asked.folder / "study.toml").read_text("utf-8"))
     assert len(kept["confirmation_seeds"]) == 5
-
-
-def test_the_command_shows_its_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["recommend", "irsi", "--minutes", "0"]) == 2
-    shown = capsys.readouterr()
-    assert shown.out == ""
-    assert len(shown.err.splitlines()) == 2
-    assert "Did you mean 'iris'?" in shown.err
 
 
 def test_the_command_prints_what_was_found(

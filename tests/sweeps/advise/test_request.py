@@ -68,18 +68,6 @@ def test_a_name_is_one_of_a_folder() -> None:
     assert name_of("openml:mnist_784@1") == "openml-mnist_784-1"
 
 
-def test_several_targets_are_a_list(table: Path) -> None:
-    request = asked(str(table), ["x", "y"], 1, None, 1)
-    assert isinstance(request.dataset, dict)
-    assert request.dataset["target"] == ["x", "y"]
-
-
-def test_what_else_is_reported_of_the_data_is_written(table: Path) -> None:
-    request = asked(table.name, ["y"], 1, Path("out"), 1, settings=['missing="mean"'])
-    path = "../my data.csv"
-    assert request.dataset == {"missing": "mean", "target": "y", "path": path}
-
-
 def test_a_large_file_is_sampled_by_its_minutes(
     table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

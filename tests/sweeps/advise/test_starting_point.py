@@ -16,14 +16,6 @@ def test_the_largest_batch_size_proposed_fits_the_training_set(dataset: str, lar
     assert max(size for _, size in Study.from_data(dataset).experiment.grid) == largest
 
 
-@pytest.mark.parametrize(
-    ("dataset", "loss"), [("wine", "cross_entropy"), ("diabetes", "squared_error")]
-)
-def test_the_loss_is_that_of_the_task(dataset: str, loss: str) -> None:
-    assert keys_for(dataset)["loss"] == loss
-    assert keys_for(dataset)["activation"] == "tanh"
-
-
 @pytest.mark.parametrize(("rare", "metric"), [(19, "balanced_accuracy"), (20, None)])
 def test_where_one_class_has_most_examples_balanced_accuracy_judges(
     rare: int, metric: str | None, tmp_path: Path

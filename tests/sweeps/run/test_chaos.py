@@ -318,24 +318,6 @@ def test_a_second_ctrl_c_or_sigterm_stops_at_once(
     finish(tmp_path / "out", kept(tmp_path / "out"), expected)
 
 
-def test_a_second_driver_is_refused(
-    tmp_path: Path, command: Callable[[], subprocess.Popen[str]], expected: bytes
-) -> None:
-    first = command()
-    begun(first, tmp_path / "out", 1)
-    first.send_signal(signal.SIGSTOP)
-    second = command()
-    out, error = second.communicate()
-    first.send_signal(signal.SIGCONT)
-    assert (second.returncode, out) == (5, "")
-    assert str(first.pid) in error
-    assert "since" in error
-    assert "Traceback" not in error
-    assert first.wait() == 0
-    first.communicate()
-    assert tables(results(tmp_path / "out")) == expected
-
-
 @pytest.mark.parametrize("largest_file", [30_000, 60_000, 90_000])
 @pytest.mark.parametrize("backend", ["sequential", "loky"])
 def test_a_full_disk_is_reported_and_loses_nothing(

@@ -25,7 +25,7 @@ from reports.schema.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study
 from sweeps.cli.main import main
 from sweeps.design.experiment import Experiment
-from sweeps.errors import OwnedError, ResourceError
+from sweeps.errors import OwnedError
 from sweeps.run import _scheduler as scheduler
 from sweeps.run import driver as runner
 from sweeps.run._executors import LokyExecutor, SequentialExecutor
@@ -394,20 +394,6 @@ def test_a_removed_workspace_and_a_dead_worker_do_not_end_the_run(
     finished = run(experiment, tmp_path / "study", jobs=2, backend="loky")
     assert finished.trials["status"].tolist() == ["ok"] * 12
     assert not (tmp_path / "study" / ".work").exists()
-
-
-def test_a_store_that_cannot_be_written_to_ends_everything(
-    tmp_path: Path,
-    experiment: Experiment,
-    opened: list[tuple[Any, ...]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def refuse(*_arguments: Any) -> None:
-        raise ResourceError("No space left on device.")
-
-    monkeypatch.setattr(Store, "add", refuse)
-    refusal(run, experiment, tmp_path, error=ResourceError)
-    assert len(opened) == 1
 
 
 def test_another_result_is_reported_and_the_stored_one_kept(

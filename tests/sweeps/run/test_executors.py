@@ -473,17 +473,6 @@ def test_a_name_gives_its_executor(backend: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.quick
-def test_an_executor_is_closed_whatever_happens(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    closed: list[str] = []
-    monkeypatch.setattr(SequentialExecutor, "close", lambda _self: closed.append("closed"))
-    with pytest.raises(ZeroDivisionError), opened("sequential", 1, Workspace(tmp_path)):
-        _ = 1 / 0
-    assert closed == ["closed"]
-
-
-@pytest.mark.quick
 def test_jobs_are_what_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "cpu_count", lambda: 7)
     for backend in ("loky", "threading", "dask"):

@@ -13,11 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from faults import configuration
 from refused import entered, refusal, states
-from stored import failure, fill, forbid_writing, other, outcome, trials, unwritable_folder
+from stored import failure, fill, forbid_writing, outcome, trials, unwritable_folder
 
 from reports.schema.results import CURVE_COLUMNS, TRIAL_COLUMNS
 from sweeps.data.splits import Source
@@ -144,17 +143,6 @@ def test_a_failure_is_not_done_and_is_replaced(tmp_path: Path, status: str) -> N
         assert store.done() == {trial.identity}
         assert store.stored_trials()[["error", "attempts"]].to_numpy().tolist() == [["", 2]]
         assert len(store.curves_table([trial.identity])) == 3
-
-
-def test_a_result_is_never_replaced(tmp_path: Path) -> None:
-    trial = trials(1)[0]
-    with Store.write(tmp_path, "made") as store:
-        store.add([trial], [outcome(trial)])
-        again = [outcome(trial, train_seconds=9.0), failure(trial)]
-        assert store.add([trial, trial], again) == []
-        assert store.add([trial], [other(trial)]) == [trial.identity]
-        table = store.curves_table([trial.identity]).drop(columns="trial").to_numpy(float)
-        np.testing.assert_array_equal(table, outcome(trial).curve)
 
 
 def test_an_outcome_of_another_trial_is_refused(tmp_path: Path) -> None:
@@ -460,23 +448,3 @@ def test_a_mistake_of_ours_is_no_mistake_of_the_users(tmp_path: Path) -> None:
     fill(tmp_path, [])
     with pytest.raises(sqlite3.ProgrammingError), Store.read(tmp_path) as store:
         store._connection.execute("SELECT ?", ())  # noqa: SLF001
-
-
-def test_an_interrupted_change_did_not_happen(tmp_path: Path) -> None:
-    several = trials(3)
-
-    def interrupted() -> object:
-        yield from ({**row} for row in rows[:2])
-        raise KeyboardInterrupt
-
-    fill(tmp_path / "a", several)
-    with Store.read(tmp_path / "a") as store:
-        rows = list(store.rows())
-    with Store.write(tmp_path / "b", "made") as store:
-        with pytest.raises(KeyboardInterrupt):
-            store.take(interrupted())  # type: ignore[arg-type]
-        assert store.statuses() == {}
-        store.take(rows)
-        pd.testing.assert_series_equal(
-            store.stored_trials()["trial"], pd.Series([t.identity for t in several], name="trial")
-        )
