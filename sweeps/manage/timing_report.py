@@ -41,18 +41,17 @@ _FITTED = {
 class Timed:
     """What an update of one network, optimizer and precision costs."""
 
-    architecture: str
-    optimizer: str
-    dtype: str
-    shards: int
+    workload: Workload
     table: pd.DataFrame  # columns `TIMING_SUMMARY_COLUMNS` but for the group
     fits: dict[int, UpdateTimeFit]  # by the number of networks updated at once
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON knows it; bounds that are infinite are null."""
-        content = {name: getattr(self, name) for name in ("architecture", "optimizer", "dtype")}
-        return content | {
-            "shards": self.shards,
+        return {
+            "architecture": str(self.workload.architecture),
+            "optimizer": self.workload.optimizer,
+            "dtype": self.workload.dtype,
+            "shards": self.workload.shards,
             "measurements": self.table[_FIELDS].to_dict("records"),
             "fits": [{"lanes": lanes} | _fit_json(fit) for lanes, fit in self.fits.items()],
         }
@@ -114,14 +113,8 @@ def time_study(experiment: Experiment, folder: Path) -> UpdateTimes:
 def _timed(workload: Workload, rounds: pd.DataFrame) -> Timed:
     table = summarise_timing(rounds.rename(columns={"workload": "group"})).drop(columns="group")
     tensor = rounds[rounds["engine"] == TENSOR]
-    return Timed(
-        "-".join(map(str, workload.widths)),
-        workload.optimizer,
-        workload.dtype,
-        workload.shards,
-        table,
-        {n: _fit(tensor[tensor["lanes"] == n]) for n in tensor["lanes"].unique().tolist()},
-    )
+    fits = {n: _fit(tensor[tensor["lanes"] == n]) for n in tensor["lanes"].unique().tolist()}
+    return Timed(workload, table, fits)
 
 
 def _fit(rounds: pd.DataFrame) -> UpdateTimeFit:
@@ -154,8 +147,9 @@ _ADVICE = "Times may be too long: measure again when nothing else runs."
 
 
 def _title(timed: Timed) -> str:
-    parts = [timed.architecture, timed.optimizer, timed.dtype]
-    return ", ".join(parts + [plural(timed.shards, "shard")] * (timed.shards > 1))
+    work = timed.workload
+    parts = [str(work.architecture), work.optimizer, work.dtype]
+    return ", ".join(parts + [plural(work.shards, "shard")] * (work.shards > 1))
 
 
 def _table_lines(table: pd.DataFrame) -> list[str]:

@@ -19,6 +19,7 @@ from sweeps.manage.timing_report import Timed, UpdateTimes, time_study, times_li
 from sweeps.store.study_results import results
 from sweeps.study import Study
 from sweeps.worker import measure as timing
+from sweeps.worker.measure import Workload
 
 BLOCK = """\
 dataset = "iris"
@@ -28,6 +29,8 @@ seeds = [1, 2]
 epochs = 1
 timing = false
 """
+KIND = ("sigmoid", "sigmoid", "squared_error", "mean", "sgd")
+WORKLOAD = Workload((4, 3, 2), *KIND, extras=(), shards=1, local_updates=1, dtype="float32")
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +68,7 @@ def made(
         lanes: fit_update_time([1, 10, 100], [factor * (10 + s) * 1e-6 for s in (1, 10, 100)])
         for lanes, factor in ((1, 1.0), (30, 0.2))
     }
-    return UpdateTimes("made", (Timed("4-3-2", "sgd", "float32", 1, table, fits),), load, 2)
+    return UpdateTimes("made", (Timed(WORKLOAD, table, fits),), load, 2)
 
 
 def test_the_table_has_a_row_for_each_batch_size_and_a_column_for_each_engine() -> None:
@@ -134,8 +137,9 @@ def test_json_has_everything_and_no_infinite_number() -> None:
 
 def test_what_groups_do_is_timed_once_and_kept(tmp_path: Path) -> None:
     times = time_study(ran.study().experiment, tmp_path / "new")
-    assert [block.optimizer for block in times.timed] == ["sgd", "adam"]
-    assert {(block.architecture, block.dtype) for block in times.timed} == {("4-3-3", "float32")}
+    assert [block.workload.optimizer for block in times.timed] == ["sgd", "adam"]
+    timed = {(block.workload.widths, block.workload.dtype) for block in times.timed}
+    assert timed == {((4, 3, 3), "float32")}
     # Batch sizes, engines and lanes; the sequential reference is of SGD only.
     assert [len(block.table) for block in times.timed] == [6, 4]
     assert [*times.timed[1].fits] == [1, 4]
