@@ -25,8 +25,6 @@ MISSING = "missing"  # stands for the status of a trial that is planned and has 
 
 _ORDER = (OK, DIVERGED, ERROR, CRASHED, TIMEOUT, MISSING)
 
-_MICROSECONDS = 1e-6
-
 
 @dataclass(frozen=True)
 class Count:
@@ -111,19 +109,19 @@ def _remaining(store: Store, planned: Mapping[str, Trial]) -> Remaining:
     done, jobs = store.done(), sessions_of(store.facts()).jobs or cpu_count()
     missing = [trial for identity, trial in planned.items() if identity not in done]
     finished = [trial for identity, trial in planned.items() if identity in done]
-    costs = [_MICROSECONDS * cohort_cost(cohort) for cohort in plan(missing, jobs)]
+    costs = [*map(cohort_cost, plan(missing, jobs))]
     scale = _scale(store, finished, jobs)
     seconds = max(max(costs, default=0.0), sum(costs) / jobs)
     return Remaining(len(missing), scale * sum(costs), scale * seconds, jobs)
 
 
 def _scale(store: Store, finished: Sequence[Trial], jobs: int) -> float:
-    """Return by how much finished trials took longer than predicted."""
-    predicted = _MICROSECONDS * sum(map(cohort_cost, plan(finished, jobs)))
+    """Return how many seconds finished trials took for each microsecond of predicted cost."""
+    predicted = sum(map(cohort_cost, plan(finished, jobs)))
     stored = store.stored_trials()
     identities = {trial.identity for trial in finished}
     took = float(stored.loc[stored["trial"].isin(identities), "train_seconds"].sum())
-    return took / predicted if took else 1.0
+    return took / predicted if took else 1e-6
 
 
 def _timing(store: Store, experiment: Experiment) -> str:

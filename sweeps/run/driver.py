@@ -143,11 +143,10 @@ def _run_stage(
         for source in {trial.configuration.source for trial in missing.values()}:
             hand_over(load(source), session.workspace.data)
     cohorts = _cohorts(session, list(missing.values()))
-    costs = [MICROSECONDS * cohort_cost(cohort) for cohort in cohorts]
     title, waiting = step_title(session.plan.experiment.specification, stage), False
     with (
         _clocked(store),
-        progress(title, costs, len(missing)) as advance,
+        progress(title, map(cohort_cost, cohorts), len(missing)) as advance,
         _Keeping(store, session.workspace.checkpoints, missing, advance) as keeping,
     ):
         for ended in dispatch.run(
@@ -205,9 +204,8 @@ class _Keeping:
         for cohort in ended:
             names = [outcome.trial for outcome in cohort]
             checkpoint_path(self.checkpoints, names).unlink(missing_ok=True)
-        costs = [MICROSECONDS * cohort_cost(cohort) for cohort, _ in self.ended]
+        self.advance([cohort_cost(cohort) for cohort, _ in self.ended], len(outcomes))
         self.ended = []
-        self.advance(costs, len(outcomes))
         self.kept = time.monotonic()
 
 
