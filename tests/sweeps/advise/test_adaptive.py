@@ -331,6 +331,8 @@ def test_what_time_runs_out_for_leaves_the_answer_as_it_was(
     advice = advise(asked, budget)
     assert advice.experiment.specification == experiment.specification
     assert advice.analysis.answer.batch_size is not None
+    kept = tomllib.loads((asked.folder / "study.toml").read_text("utf-8"))
+    assert kept == given(experiment.specification)
 
 
 def test_rates_for_the_target_run_last(advised: tuple[Path, adaptive.Advice]) -> None:
@@ -359,21 +361,6 @@ def test_what_stays_undecided_gets_as_many_seeds_as_decide(tmp_path: Path) -> No
     seeds = closer.specification.confirmation_seeds
     assert seeds[: len(few)] == few
     assert len(seeds) == analysis.judged["seed"].nunique() + min(missing, 40)
-
-
-def test_an_answer_is_not_given_up_for_seeds_that_time_runs_out_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked, experiment, _ = small(tmp_path / "study")
-    more = given(experiment.specification) | {"confirmation_seeds": [*range(11, 31)]}
-    monkeypatch.setattr(adaptive, "wider", lambda *_: None)
-    monkeypatch.setattr(adaptive, "closer", lambda *_: asked.experiment(more))
-    monkeypatch.setattr(adaptive, "_beginning", lambda *_: experiment)
-    advice = advise(asked, TimeBudget(0, 0, Clock()))
-    assert advice.experiment.specification == experiment.specification
-    assert advice.analysis.answer.batch_size is not None
-    kept = tomllib.loads((asked.folder / "study.toml").read_text("utf-8"))
-    assert len(kept["confirmation_seeds"]) == 5
 
 
 def test_the_command_prints_what_was_found(

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.errors import UsageError
 from sweeps.run import live_report as reporter
 from sweeps.run.live_report import reported
 from sweeps.run.signals import Interrupted
@@ -36,14 +35,6 @@ def test_it_ends_with_the_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert process.poll() is None
     assert process.returncode == -signal.SIGTERM
     assert not capsys.readouterr().err
-
-
-def test_it_ends_with_a_run_that_ends_early(tmp_path: Path) -> None:
-    writer = reported(tmp_path)
-    process = writer.__enter__()
-    with suppress(UsageError):
-        writer.__exit__(UsageError, UsageError(), None)
-    assert process.returncode == -signal.SIGTERM
 
 
 @pytest.mark.parametrize("end", [Interrupted(), Interrupted(15)])

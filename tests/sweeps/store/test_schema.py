@@ -28,13 +28,6 @@ def test_no_table_is_documented_that_is_not_there() -> None:
     assert set(re.findall(r"^## Table `(\w+)`$", DOCUMENT, re.MULTILINE)) == set(TABLES)
 
 
-def test_what_is_measured_has_a_unit() -> None:
-    units = {"examples": "examples", "batch_size": "examples", "updates": "updates"}
-    units |= {"wall_seconds": "s", "train_seconds": "s", "train_loss": "per example"}
-    for column in (*COLUMNS["trials"], *COLUMNS["timing"]):
-        assert column.unit == units.get(column.name, column.unit), column.name
-
-
 def test_what_may_be_unknown_may_be_null() -> None:
     types = {column.name: sql_type(column) for column in COLUMNS["trials"]}
     assert types["test_metric"] == types["started"] == "REAL"

@@ -186,17 +186,6 @@ def test_timing_is_replaced_workload_by_workload(tmp_path: Path) -> None:
     assert table["wall_seconds"].tolist() == [0.25] * 9
 
 
-def test_facts_are_kept_and_replaced(tmp_path: Path) -> None:
-    with Store.write(tmp_path, "made") as store:
-        store.set_facts({"a": "1", "b": "\x00 ü"})
-        store.set_facts({"a": "2"})
-    with Store.read(tmp_path) as store:
-        assert store.facts() == {"name": "made", "a": "2", "b": "\x00 ü"}
-        assert store.fact("a") == "2"
-        text = refusal(store.fact, "specification", error=StoreError)
-    states(text, tmp_path / FILE, "'specification'", "`bpsweep export`", "`bpsweep show`")
-
-
 def test_another_studys_folder_is_refused(tmp_path: Path) -> None:
     fill(tmp_path, [], "first")
     text = refusal(entered, Store.write(tmp_path, "second"), error=StoreError)
