@@ -184,14 +184,10 @@ def results(folder: str | os.PathLike[str]) -> StudyResults:
         return results_of(Plan(store, read_experiment(store)))
 
 
+# Arrow's texts cost more than they save where a study is planned by many small tables.
+@pd.option_context("mode.string_storage", "python")
 def results_of(plan: Plan) -> StudyResults:
     """Return the results of a study as they are now, complete or not."""
-    # Arrow's texts cost more than they save where a study is planned by many small tables.
-    with pd.option_context("mode.string_storage", "python"):
-        return _results_of(plan)
-
-
-def _results_of(plan: Plan) -> StudyResults:
     store, experiment, stages = plan.store, plan.experiment, plan.stages()
     trials, ended = store.trials_table(stages), store.statuses().keys()
     workloads = {group.label: workload_of_group(group).identity for group in experiment.groups}
@@ -226,6 +222,7 @@ def describe(
         if trial.identity in ended:
             refined[label].setdefault(trial.configuration.batch_size, []).append(trial.seed)
     names = dict.fromkeys(facts.source.name for facts in experiment.data.values())
+    simulated = specification.simulated_cluster
     planned = sum(map(len, stages.values()))
     if CONFIRM not in stages:
         # So many are certain to come.
@@ -236,15 +233,10 @@ def describe(
         "seeds": specification.seeds if specification.explore else (),
         "planned_trials": planned,
         "specification": stored["specification"],
-        "cluster": _cluster(specification),
+        "cluster": None if isinstance(simulated, str) else Cluster(**simulated.model_dump()),
         "target_metric": specification.as_gain(specification.target_metric),
     }
     return StudyDescription(**values)
-
-
-def _cluster(specification: StudySpecification) -> Cluster | None:
-    simulated = specification.simulated_cluster
-    return None if isinstance(simulated, str) else Cluster(**simulated.model_dump())
 
 
 def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescription:
