@@ -59,7 +59,9 @@ def export(folder: Path, out: Path, kind: str = "csv") -> tuple[list[Path], list
 
 
 def _tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:
-    places, workloads, notes = _plan(store)
+    planned, timed, notes = _plan(store)
+    places = pd.DataFrame(planned, columns=["stage", "group", "trial"])
+    workloads = pd.DataFrame(timed, columns=["group", "workload"])
     stored = store.stored_trials()
     negative = stored["configuration"].map(is_negative).astype(bool)
     turn(stored, negative)
@@ -76,32 +78,19 @@ def _tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:
     timing = workloads.merge(store.stored_timing(), on="workload", how="right")
     curves = store.curves_table(trials["trial"])
     turn(curves, curves["trial"].isin(stored["trial"][negative]))
-    frames = {
-        "trials": trials,
-        "curves": curves,
-        "timing": timing.fillna({"group": ""}),
-    }
+    frames = {"trials": trials, "curves": curves, "timing": timing.fillna({"group": ""})}
     return {name: as_table(frames[name], EXPORTED_COLUMNS[name]) for name in frames}, notes
 
 
-def _plan(store: Store) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+def _plan(store: Store) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]], list[str]]:
     """Return the places of trials and the workloads of groups, as far as they are known."""
-    places: list[tuple[str, str, str]] = []
-    workloads: dict[str, str] = {}
-    notes: list[str] = []
     try:
         experiment = read_experiment(store)
     except StoreError as error:
-        notes.append(str(error))
-    else:
-        stages = Plan(store, experiment).stages().items()
-        places = [(stage, group, t.identity) for stage, planned in stages for group, t in planned]
-        workloads = {g.label: workload_of_group(g).identity for g in experiment.groups}
-    return (
-        pd.DataFrame(places, columns=["stage", "group", "trial"]),
-        pd.DataFrame([*workloads.items()], columns=["group", "workload"]),
-        notes,
-    )
+        return [], [], [str(error)]
+    stages = Plan(store, experiment).stages().items()
+    places = [(stage, group, t.identity) for stage, planned in stages for group, t in planned]
+    return places, [(g.label, workload_of_group(g).identity) for g in experiment.groups], []
 
 
 def _csv(frame: pd.DataFrame, path: Path) -> None:
