@@ -210,14 +210,19 @@ def _perform(work: Work, task: Task) -> tuple[str, bytes]:
 
 @contextmanager
 def connected(scheduler: str | None, jobs: int) -> Iterator[DaskExecutor]:
-    """Connect to a cluster, or make one of `jobs` processes, and check that it can run trials."""
+    """Connect to a cluster that has workers, or make one of `jobs` processes."""
     with silence_logging_cmgr(logging.CRITICAL), ExitStack() as stack:
         if scheduler is None:
             client = Client(stack.enter_context(_local_cluster(jobs)))
         else:
             client = _client(scheduler)
         stack.enter_context(client)
-        _check(client, without_user(scheduler, scheduler) if scheduler else "The local cluster")
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE_SECONDS)
+        except TimeoutError:
+            name = without_user(scheduler, scheduler) if scheduler else "SCHEDULER"
+            start = f"Start one with `dask worker {name} --nthreads 1`."
+            raise EnvironmentFailedError(f"The cluster has no worker. {start}") from None
         with closing(DaskExecutor(client)) as executor:
             yield executor
 
@@ -259,12 +264,3 @@ def _local_cluster(jobs: int) -> Iterator[LocalCluster]:
                 raise EnvironmentFailedError(not_startable(str(error))) from None
         with cluster:
             yield cluster
-
-
-def _check(client: Client, name: str) -> None:
-    try:
-        client.wait_for_workers(1, timeout=PATIENCE_SECONDS)
-    except TimeoutError:
-        raise EnvironmentFailedError(
-            f"{name} has no worker. Start one with `dask worker {name} --nthreads 1`."
-        ) from None
