@@ -28,6 +28,7 @@ CUBIC_BELOW = 0.5
 needed, they bias the optimum; fitted where they aren't, they only widen its interval."""
 FEWEST_STEPS = 3  # different values of an axis that a parabola takes
 MOST_STEPS = 12  # different values of an axis up to which they are a grid
+ROUNDING = 1e-12  # relative differences of losses up to which they are equal
 SPARE = 2  # cells beyond the number of coefficients, to judge the surface by
 _DRAWS, _SEED, _MOVES = 2_000, 0, 10
 _POINTS = (45, 25)  # of a grid within the cells fitted: along batch sizes, along rates
@@ -93,6 +94,8 @@ def fit_optimum(
         places, values = _best_of_each(places[:, 0], values)
     if any(np.unique(axis.round(9)).size < FEWEST_STEPS for axis in places.T):
         return Optimum(cells=values.size, reason="Fewer than three batch sizes have a result.")
+    if np.ptp(values) <= ROUNDING * np.abs(values).max():
+        return Optimum(cells=values.size, reason="All cells have the same loss.")
     surface = _around_the_least(places, values)
     if surface is None:
         return Optimum(cells=values.size, reason="Too few cells lie around the best one.")
@@ -220,8 +223,12 @@ def _read(surface: _Surface, confidence: float) -> Optimum:
     step = (box[1] - box[0]) / (np.array(_POINTS[: len(box[0])]) - 1)
     within = np.maximum(drawn.min(0) - step, box[0]), np.minimum(drawn.max(0) + step, box[1])
     drawn = surface.lowest(draws, *within)
-    ends = [_ends(*each, confidence) for each in zip(drawn.T, *box, surface.centre, strict=True)]
     at = _lowest_of(surface, *box)
+    beyond = (1 - confidence) / 2
+    middle = np.quantile(drawn, [beyond, 1 - beyond], axis=0, method="nearest")
+    # Draws and optimum lie on grids: an interval holds its optimum, however narrow it is.
+    within = np.minimum(middle[0], at), np.maximum(middle[1], at)
+    ends = [_ends(*each) for each in zip(*within, *box, surface.centre, strict=True)]
     known = Optimum(
         cells=surface.values.size,
         reason=_at_an_edge(at, *box),
@@ -250,10 +257,8 @@ def _lowest_of(surface: _Surface, low: np.ndarray, high: np.ndarray) -> np.ndarr
     return at
 
 
-def _ends(drawn: np.ndarray, low: float, high: float, centre: float, confidence: float) -> Ends:
-    """Return the middle of the draws; those at an end of the cells fitted lie anywhere beyond."""
-    beyond = (1 - confidence) / 2
-    first, last = np.quantile(drawn, [beyond, 1 - beyond], method="nearest")
+def _ends(first: float, last: float, low: float, high: float, centre: float) -> Ends:
+    """Return an interval; a bound at an end of the cells fitted lies anywhere beyond."""
     return Ends(
         float(np.exp(centre + first)) if first > low else 0.0,
         float(np.exp(centre + last)) if last < high else math.inf,

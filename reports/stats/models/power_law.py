@@ -87,7 +87,7 @@ def fit_power_law(
         levels=levels.size,
         exponent=slope,
         exponent_interval=Ends(slope - quantile * error, slope + quantile * error),
-        prefactor=math.exp(intercept),
+        prefactor=_exp(intercept),
         prefactor_interval=Ends(_exp(intercept - height), _exp(intercept + height)),
         left_out=Ends(min(others), max(others)),
     )

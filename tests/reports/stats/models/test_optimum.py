@@ -102,3 +102,19 @@ def test_too_few_cells_have_a_reason(sizes: list[float]) -> None:
     assert isinstance(optimum, Optimum)
     assert optimum.batch_size is None
     assert optimum.reason
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.1, -0.5, 1e6])
+def test_equal_losses_have_no_optimum(loss: float) -> None:
+    sizes, rates = (each.ravel() for each in np.meshgrid(SIZES, RATES))
+    optimum = fit_optimum(sizes, rates, np.full(sizes.size, loss))
+    assert (optimum.batch_size, optimum.batch_size_interval) == (None, None)
+    assert "same loss" in optimum.reason
+
+
+def test_an_interval_without_width_holds_its_optimum() -> None:
+    optimum = fit_optimum(*surface(SIZES, RATES, (70, 0.012)))
+    assert optimum.batch_size is not None
+    assert optimum.batch_size_interval is not None
+    low, high = optimum.batch_size_interval
+    assert low <= optimum.batch_size <= high

@@ -47,3 +47,9 @@ def test_two_values_are_no_law() -> None:
     assert law.reason
     assert law.exponent_interval is None
     assert law.levels == 2
+
+
+def test_a_prefactor_beyond_all_numbers_is_no_crash() -> None:
+    law = fit_power_law([1e20, 1.001e20, 1.002e20], [1e30, 1, 1e-30])
+    assert law.exponent < 0
+    assert law.prefactor > 1e300
