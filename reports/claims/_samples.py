@@ -237,7 +237,9 @@ def _slower(times: pd.DataFrame, wanted: float) -> pd.Series[float]:
     """Logarithm of the time at the size nearest to a wanted one, by that at the fastest other."""
     # The fastest on the other seeds, of those that all seeds reach the target with. Infinite where
     # the size that was named misses it.
-    use = min(sizes_of(times), key=lambda size: abs(math.log(size / wanted)))
+    sizes = sizes_of(times)
+    within = min(max(wanted, sizes[0]), sizes[-1])
+    use = min(sizes, key=lambda size: abs(math.log(size / within)))
     others = times.drop(columns=use).to_numpy(np.float64).T
     others = others[np.isfinite(others).all(axis=1)]
     if min(others.shape) == 0 or len(times) < FEWEST:

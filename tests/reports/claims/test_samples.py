@@ -11,7 +11,14 @@ import pandas as pd
 import pytest
 
 from reports.analysis.equal_budgets import guess_level
-from reports.claims._samples import cross_fitted, explored, fall, round_seconds, tuned_values
+from reports.claims._samples import (
+    _slower,
+    cross_fitted,
+    explored,
+    fall,
+    round_seconds,
+    tuned_values,
+)
 from reports.claims.evidence import NOT_STUDIED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from reports.recommend.analysis import analyse
 from reports.recommend.record import Analysis
@@ -405,3 +412,11 @@ def test_seeds_that_lack_a_batch_size_and_single_batch_sizes_have_no_fall() -> N
     assert fall(table[:1]).empty
     assert fall(table[[1]]).empty
     assert fall(table[:0]).empty
+
+
+@pytest.mark.parametrize(("wanted", "slower"), [(0.0, 1.0), (8.0, 1.0), (math.inf, 3.0)])
+def test_a_predicted_size_beyond_those_measured_is_the_nearest(
+    wanted: float, slower: float
+) -> None:
+    times = pd.DataFrame({8: [1.0] * 3, 32: [1.0] * 3, 128: [3.0] * 3})
+    assert np.exp(_slower(times, wanted)).tolist() == pytest.approx([slower] * 3)
