@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 _BLOWN = r"(?i)\s*[-+]?(nan|inf|infinity)\s*"
+_GROUPED = r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?"
+"""Thousands, whose commas are left out where all commas of a column are such."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Numbers:
     values: pd.Series[float]  # NaN where there is none
     blown: pd.Series[bool]  # written as infinite or not a number: the run diverged
     strange: pd.Series[bool]  # text that is no number
-    percent: bool = False  # whether they had percent signs, and are shares now
+    percent: bool = False  # whether they were percent, and are shares now
 
 
 def numbers_of(column: pd.Series[Any]) -> Numbers:
@@ -26,17 +28,20 @@ def numbers_of(column: pd.Series[Any]) -> Numbers:
     none = pd.Series(data=False, index=column.index)
     if pd.api.types.is_timedelta64_dtype(column):
         return Numbers(column.dt.total_seconds(), none, none)
-    if pd.api.types.is_numeric_dtype(column):
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column):
         values = column.astype("float64")
         blown = values.abs() == np.inf
         return Numbers(values.mask(blown), blown, none)
     texts = column.astype("str").str.strip().mask(column.isna(), "")
     blown = texts.str.fullmatch(_BLOWN)
     signs = texts.str.endswith("%")
-    values = pd.to_numeric(texts.str.rstrip("% ").str.replace(",", ""), errors="coerce")
-    values = values.astype("float64").where(~blown)
+    digits = texts.str.rstrip("% ")
+    if digits[digits.str.contains(",")].str.fullmatch(_GROUPED).all():
+        digits = digits.str.replace(",", "")
+    values = pd.to_numeric(digits, errors="coerce").astype("float64").where(~blown)
     unread = values.isna() & ~blown & (texts != "")
     if unread.any():
-        spans = pd.to_timedelta(texts.where(unread), errors="coerce").dt.total_seconds()
+        timed = texts.where(unread & texts.str.contains("[:a-zA-Z]"))
+        spans = pd.to_timedelta(timed, errors="coerce").dt.total_seconds()
         values, unread = values.fillna(spans), unread & spans.isna()
     return Numbers(values.where(~signs, values / 100), blown, unread, bool(signs.any()))

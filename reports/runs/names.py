@@ -32,14 +32,14 @@ def unfolded(frame: pd.DataFrame) -> pd.DataFrame:
     the values are left out. Any other table stays as it is.
     """
     parts = {name: _OF_RUN.match(str(name)) for name in frame.columns}
-    runs = {name: part for name, part in parts.items() if part and attributes_of(part["run"])}
+    values = {name: part for name, part in parts.items() if part and not part["range"]}
+    runs = {name: part for name, part in values.items() if attributes_of(part["run"])}
     if not runs:
         return frame
     rest = frame[[name for name, part in parts.items() if part is None]]
     tables = [
         rest.assign(run=part["run"], **{part["metric"]: frame[name]}, **attributes_of(part["run"]))
         for name, part in runs.items()
-        if not part["range"]
     ]
     metrics = [*dict.fromkeys(part["metric"] for part in runs.values())]
     long = pd.concat(tables, ignore_index=True)

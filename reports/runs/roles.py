@@ -89,6 +89,7 @@ class Roles:
 
     columns: Mapping[str, str]
     by: tuple[str, ...]
+    scale: str
     guessed: frozenset[str]
 
     def __getitem__(self, role: str) -> str:
@@ -116,7 +117,8 @@ def roles_of(frame: pd.DataFrame, choice: Choice) -> Roles:
         RunsError: A column that was named isn't there, or none is what the answer needs.
     """
     given, obstacles = _given(frame, choice)
-    roles = _guesses(frame, {*given.values(), *choice.by}) | given
+    by, scale = (_columns(frame, names) for names in (choice.by, [choice.scale_with]))
+    roles = _guesses(frame, {*given.values(), *by}) | given
     if given.keys() & _JUDGED:
         # What is judged is not guessed beside what was named.
         roles = {role: name for role, name in roles.items() if role in given or role not in _JUDGED}
@@ -129,11 +131,17 @@ def roles_of(frame: pd.DataFrame, choice: Choice) -> Roles:
         rest = [name for name in _numeric(frame) if name not in roles.values()]
         obstacles.append(
             "No column is known to be what is judged: name it with --loss COLUMN, --metric COLUMN "
-            f"or, for updates to a target, --steps COLUMN. Columns of numbers: {listing(rest)}."
+            "or, for updates to a target, --steps COLUMN. "
+            f"Columns of numbers: {listing(rest) or 'none'}."
         )
     if obstacles:
         raise RunsError(obstacles)
-    return Roles(roles, tuple(choice.by), frozenset(roles.keys() - given.keys()))
+    return Roles(roles, by, "".join(scale), frozenset(roles.keys() - given.keys()))
+
+
+def _columns(frame: pd.DataFrame, wanted: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns with some names, each once."""
+    return tuple(dict.fromkeys(_matching([*frame.columns], name) for name in wanted if name))
 
 
 def _given(frame: pd.DataFrame, choice: Choice) -> tuple[dict[str, str], list[str]]:

@@ -28,6 +28,7 @@ from reports.schema.measures import NEGATIVE
 _ORDER = ("updates", "examples", "epoch")
 """Roles by which the evaluations of a run follow one another."""
 _PERCENT = 1.5  # accuracies above are percent
+_MOST = 2**53  # whole numbers up to which each is a number of its own
 _MOST_NAMED = 3  # rows that a note names one by one
 _FEWEST_LEVELS, _MOST_LEVELS = 2, 20  # values of a column that may distinguish configurations
 _SHARES = {"acc", "accuracy", "f1", "auc", "precision", "recall"}
@@ -65,15 +66,15 @@ def read_runs(
     """
     if frame.empty:
         raise RunsError(["There are no runs in it."])
-    frame = frame.rename(columns=str).reset_index(drop=True)
+    frame = _flat(frame)
     reading = _Reading(frame, roles_of(frame, choice), choice)
     runs, evaluations = reading.runs()
-    metric, level = reading.metric, description.target_metric
+    metric, level, margin = reading.metric, description.target_metric, description.margin
     groups = tuple(
         GroupDescription(
             group=str(label),
             metric=metric,
-            task=CLASSIFICATION if reading.share and not reading.lower else "",
+            task=CLASSIFICATION if reading.shares and not reading.lower else "",
             batch_sizes=tuple(sorted({*rows["batch_size"].tolist()})),
             learning_rates=tuple(sorted({*rows["learning_rate"].dropna().tolist()})),
             budget="its whole length",
@@ -86,13 +87,29 @@ def read_runs(
         description,
         groups=groups,
         finished=True,
-        scale_name=choice.scale_with,
+        scale_name=reading.roles.scale,
         unit_size=unit_size,
-        target_metric=level if level is None else reading.sign * level,
+        target_metric=level if level is None else reading.sign * reading.unit * level,
+        margin=margin if margin is None else reading.unit * margin,
     )
     timing = None if seconds_per_update is None else _timing(groups, seconds_per_update)
     results = StudyResults.from_runs(described, as_table(runs, RUN_COLUMNS), evaluations, timing)
     return RunTable(results, (reading.roles_sentence(len(runs)), *reading.notes))
+
+
+def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with one level of columns, to which the named levels of its index belong."""
+    names = [
+        ".".join(str(part) for part in (name if isinstance(name, tuple) else [name]) if part != "")
+        for name in frame.columns
+    ]
+    flat = frame.set_axis(names, axis=1)
+    levels = [name for name in flat.index.names if name is not None and name not in names]
+    flat = (flat.reset_index(levels) if levels else flat).rename(columns=str)
+    again = sorted({*flat.columns[flat.columns.duplicated()]})
+    if again:
+        raise RunsError([f"Several columns are called {listing(again)}: drop all but one of each."])
+    return flat.reset_index(drop=True)
 
 
 def _timing(groups: Sequence[GroupDescription], seconds: Mapping[int, float]) -> pd.DataFrame:
@@ -107,6 +124,7 @@ class _Reading:
 
     def __init__(self, frame: pd.DataFrame, roles: Roles, choice: Choice) -> None:
         self.roles, self.choice, self.notes = roles, choice, list[str]()
+        self.shape = "one row a run"
         self.kept = pd.Series(data=True, index=frame.index)
         self.frame = frame
         self.judged = roles[roles.judged] if roles.judged else ""
@@ -114,9 +132,8 @@ class _Reading:
         self.values = {
             role: self._numbers(role)
             for role in roles.columns
-            if role not in {"run", "state", "reached"}
+            if role not in {"run", "state", "reached", "seed"}
         }
-        self.share = self._is_share(self.judged)
         self.lower = self._lower_is_better()
         self.sign = -1.0 if self.lower else 1.0
         if self._obstacles:
@@ -127,14 +144,27 @@ class _Reading:
         """The name of the metric as the analysis has it."""
         return f"{NEGATIVE if self.lower else ''}{self.judged}" if self.judged else ""
 
+    @property
+    def unit(self) -> float:
+        """What one of the metric's column is: 0.01 of percent."""
+        return 0.01 if self.roles.judged and self.values[self.roles.judged].percent else 1.0
+
+    @property
+    def shares(self) -> bool:
+        """Whether the metric is a share, by its name and its values."""
+        values = self._read(self.roles.judged)
+        return self._is_share(self.judged) and not (values.abs() > _PERCENT).any()
+
     def _numbers(self, role: str) -> Numbers:
         column = self.roles[role]
         read = numbers_of(self.frame[column])
         if read.strange.any():
             examples = self.frame.loc[read.strange, column].astype("str").unique().tolist()
-            self._leave_out(
-                read.strange, f"hold no number in {column!r}: {listing(examples, _MOST_NAMED)}"
-            )
+            why = f"hold no number in {column!r}: {listing(examples, _MOST_NAMED)}"
+            if role in {"batch_size", "learning_rate", self.roles.judged or "steps"}:
+                self._leave_out(read.strange, why)
+            else:
+                self.notes.append(f"{plural(int(read.strange.sum()), 'row')} {why}.")
         if role in {"metric", "loss"}:
             return self._shares(column, read)
         return read
@@ -151,12 +181,12 @@ class _Reading:
                 f"{values[above].iloc[0]:g}. Write all of them in one way."
             )
         self.notes.append(f"{column!r} is in percent; shares are shown.")
-        return replace(read, values=read.values / 100)
+        return replace(read, values=read.values / 100, percent=True)
 
     def _lower_is_better(self) -> bool:
         if self.choice.maximize is not None:
             return not self.choice.maximize
-        if self.roles.judged == "loss" and self.share:
+        if self.roles.judged == "loss" and self._is_share(self.judged):
             self._obstacles.append(
                 f"--loss {self.judged!r} is named like what is better the higher it is: type "
                 f"--metric {self.judged!r}, or add --minimize."
@@ -165,7 +195,8 @@ class _Reading:
 
     @staticmethod
     def _is_share(column: str) -> bool:
-        return not _SHARES.isdisjoint(plain(column).split("_"))
+        name = plain(column)
+        return not _SHARES.isdisjoint(name.split("_")) and not LOWER.search(name)
 
     def _leave_out(self, rows: pd.Series[bool], why: str) -> None:
         """Leave out rows, with a note that says why."""
@@ -184,24 +215,34 @@ class _Reading:
         rows = self._rows()
         keys = ["group", "batch_size"]
         rows["key"] = rows.groupby([*keys, "named", "seed", "learning_rate"], dropna=False).ngroup()
-        if self.roles["run"] and rows.groupby("run")["key"].nunique().max() > 1:
+        by_run = rows.groupby("named")
+        if by_run["key"].nunique().max() > 1 == by_run["batch_size"].nunique().max():
             # Where a run's rate or seed changes along it, the run's own name counts.
-            rows["key"] = rows.groupby([*keys, "run"]).ngroup()
+            rows["key"] = rows.groupby([*keys, "named"]).ngroup()
         if rows["key"].duplicated().any() and rows["order"].notna().all():
             again = rows.duplicated(["key", "order"])
             if again.mean() < 0.5:  # noqa: PLR2004 - otherwise rows are runs
+                self.shape = "one row an evaluation"
                 return self._curves(rows)
         return self._single(rows), None
 
     def _rows(self) -> pd.DataFrame:
         frame, sizes = self.frame, self._read("batch_size")
-        self._leave_out(~(sizes >= 1) | (sizes % 1 != 0), "have no whole batch size")
-        rates = self._read("learning_rate")
+        whole = sizes.between(1, _MOST) & (sizes % 1 == 0)
+        self._leave_out(~whole, "have no whole batch size")
+        rates, run = self._read("learning_rate"), self._texts("run")
         if self.roles["learning_rate"]:
+            if self.roles["run"]:  # Trainers log it in some rows of a run alone.
+                rates = rates.fillna(rates.groupby(run).transform("max"))
             self._leave_out(~(rates > 0), "have no learning rate above 0")
+        for role in ("updates", "examples", "steps"):
+            least = 1 if role == "steps" else 0
+            values = self._read(role)
+            self._leave_out(
+                ~values.between(least, _MOST) & values.notna(), f"have impossible {role}"
+            )
         self._leave_out(*self._incomplete())
         order = next((self._read(role) for role in _ORDER if self.roles[role]), None)
-        run = frame[self.roles["run"]].astype("str") if self.roles["run"] else ""
         blown = [self.values[role].blown for role in ("metric", "loss") if role in self.values]
         table = pd.DataFrame(
             {
@@ -209,9 +250,8 @@ class _Reading:
                 "scale": self._scale(),
                 "batch_size": sizes,
                 "learning_rate": rates,
-                "seed": self._read("seed"),
-                "run": run,
-                "named": run if self.roles["run"] else "",
+                "seed": self._seeds(),
+                "named": run,
                 "order": math.nan if order is None else order,
                 **{role: self._read(role) for role in ("updates", "examples", "seconds", "steps")},
                 "loss": self._read("loss"),
@@ -227,22 +267,36 @@ class _Reading:
 
     def _incomplete(self) -> tuple[pd.Series[bool], str]:
         """Return which runs did not come to their end, where a column says so, and why."""
-        name = self.roles["state"]
-        column = self.frame[name] if name else pd.Series("", self.frame.index)
-        states = column.astype("str").str.strip()
+        states = self._texts("state")
         complete = states.str.lower().isin(_COMPLETE)
         others = ~complete if complete.any() else complete
         return others, f"did not complete: {listing(sorted(states[others].unique()))}"
+
+    def _texts(self, role: str) -> pd.Series[str]:
+        """Return a column as texts, empty where there is nothing."""
+        name = self.roles[role]
+        column = self.frame[name] if name else pd.Series("", self.frame.index)
+        return column.astype("str").fillna("").str.strip()
+
+    def _seeds(self) -> pd.Series[float]:
+        """Return seeds; those that are no whole numbers of their own are numbered."""
+        if not self.roles["seed"]:
+            return pd.Series(math.nan, self.frame.index)
+        texts = self._texts("seed")
+        seeds = numbers_of(self.frame[self.roles["seed"]]).values
+        if ((seeds % 1 == 0) & (seeds.abs() <= _MOST)).all():
+            return seeds
+        return pd.Series(pd.factorize(texts, sort=True)[0], self.frame.index, dtype="float64")
 
     def _labels(self) -> pd.Series[str]:
         by = self.roles.by
         if not by:
             return pd.Series("all runs", self.frame.index)
-        parts = [f"{name}=" + self.frame[name].astype("str") for name in by]
+        parts = [f"{name}=" + self.frame[name].astype("str").fillna("") for name in by]
         return functools.reduce(lambda before, part: before + ", " + part, parts)
 
     def _scale(self) -> pd.Series[float]:
-        name = self.choice.scale_with
+        name = self.roles.scale
         if not name:
             return pd.Series(math.nan, self.frame.index)
         values = numbers_of(self.frame[name]).values
@@ -255,11 +309,9 @@ class _Reading:
         return values
 
     def _reached(self) -> pd.Series[bool]:
-        name = self.roles["reached"]
-        if not name:
+        if not self.roles["reached"]:
             return pd.Series(data=True, index=self.frame.index)
-        texts = self.frame[name].astype("str").str.strip().str.lower()
-        return texts.isin({"true", "1", "1.0", "yes", "reached"})
+        return self._texts("reached").str.lower().isin({"true", "1", "1.0", "yes", "reached"})
 
     def _single(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return rows that are a run each; of those with one seed in one cell the last counts."""
@@ -300,7 +352,7 @@ class _Reading:
         silent = rows[~rows["key"].isin(last["key"])].drop_duplicates("key", keep="last")
         runs = pd.concat([last, silent]).drop(columns=[*ends]).join(ends, on="key")
         single = self._single(runs)
-        if not {"updates"} & self.roles.columns.keys():
+        if "updates" not in self.roles.columns:
             self.notes.append(
                 "Learning curves are not shown, as updates are not known: name them with --updates."
             )
@@ -322,20 +374,17 @@ class _Reading:
             if role not in {"state", "reached"}
         ]
         by = f"; configurations by {listing(self.roles.by)}" if self.roles.by else ""
-        rows = len(self.frame)
-        shape = (
-            "one row a run" if rows - int((~self.kept).sum()) <= runs else "one row an evaluation"
-        )
-        return f"{plural(runs, 'run')} read, {shape}: {listing(parts, 20)}{by}.{self._others()}"
+        read = f"{plural(runs, 'run')} read, {self.shape}"
+        return f"{read}: {listing(parts, 20)}{by}.{self._others()}"
 
     def _others(self) -> str:
         """Name columns that may distinguish configurations."""
         used = {*self.roles.columns.values(), *self.roles.by}
         texts = [
             str(name)
-            for name in self.frame.select_dtypes(["object", "str", "bool"])
+            for name in self.frame.select_dtypes(["object", "str", "category"])
             if name not in used
-            and _FEWEST_LEVELS <= self.frame[name].nunique() <= _MOST_LEVELS
+            and _FEWEST_LEVELS <= self.frame[name].astype("str").nunique() <= _MOST_LEVELS
             and numbers_of(self.frame[name]).strange.any()
         ]
         if not texts or self.roles.by:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +39,10 @@ def analyze_runs(
     Raises:
         UsageError: They can't be read so; every obstacle has the option that removes it.
     """
+    if not 0 < examples_per_item < math.inf:
+        raise UsageError(
+            f"--examples-per-item must be a number above 0, but is {examples_per_item:g}."
+        )
     frame, notes = (runs, []) if isinstance(runs, pd.DataFrame) else read_run_files(runs)
     title = f"Finished runs of {name}"
     description = StudyDescription(name, title, target_metric=target, margin=margin, unit=unit)

@@ -102,3 +102,8 @@ def test_panel_with_a_column_a_run_becomes_rows() -> None:
     assert "Step" in long
     whole = pd.DataFrame({"a - b": [1]})
     assert unfolded(whole) is whole
+
+
+def test_a_panel_without_values_stays_as_it_is() -> None:
+    ranges = pd.DataFrame({"Step": [1], "bs8-lr0.1 - val_loss__MIN": [0.5]})
+    assert unfolded(ranges) is ranges

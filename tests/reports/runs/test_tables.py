@@ -31,7 +31,8 @@ def runs(seeds: int = 1, **changes: object) -> pd.DataFrame:
 def read(frame: pd.DataFrame, by: tuple[str, ...] = (), **columns: Any) -> RunTable:
     """Read runs with columns by role."""
     scale, maximize = columns.pop("scale_with", ""), columns.pop("maximize", None)
-    study = StudyDescription("made", "", target_metric=columns.pop("target", None))
+    level, margin = columns.pop("target", None), columns.pop("margin", None)
+    study = StudyDescription("made", "", target_metric=level, margin=margin)
     return read_runs(frame, Choice(columns, by, scale, maximize), study)
 
 
@@ -234,3 +235,114 @@ def test_a_metric_of_any_size_is_written_as_it_is() -> None:
     assert best["metric_low"] < best["metric"] < best["metric_high"]
     assert analysis.measure.text(best["metric"]).startswith("340.")
     assert analysis.margin == pytest.approx(0.02 * best["metric"])
+
+
+def test_columns_of_several_levels_and_named_indices_are_columns() -> None:
+    frame = runs()
+    levels = [("params", "bs"), ("params", "lr"), ("seed", ""), ("metrics", "accuracy")]
+    nested = frame.set_axis(pd.MultiIndex.from_tuples(levels), axis=1)
+    for odd in (nested, frame.set_index(["bs", "lr"])):
+        trials = read(odd).results.trials
+        pd.testing.assert_frame_equal(trials, read(frame).results.trials)
+
+
+def test_columns_with_one_name_are_refused() -> None:
+    frame = runs()
+    with pytest.raises(RunsError, match="accuracy"):
+        read(pd.concat([frame, frame[["accuracy"]]], axis=1))
+    with pytest.raises(RunsError, match="1"):
+        read(frame.assign(x=0, y=0).rename(columns={"x": 1, "y": "1"}))
+
+
+@pytest.mark.parametrize("dtype", ["category", "string", "object"])
+def test_types_of_columns_do_not_matter(dtype: str) -> None:
+    frame = runs().assign(config=[{"depth": 2}] * len(runs()), when=pd.Timestamp(2024, 1, 1))
+    columns = ["bs", "lr", "seed", "accuracy"]
+    trials = read(frame.astype(dict.fromkeys(columns, dtype))).results.trials
+    pd.testing.assert_frame_equal(trials, read(runs()).results.trials)
+
+
+def test_complex_numbers_are_none() -> None:
+    with pytest.raises(RunsError, match="accuracy"):
+        read(runs().assign(accuracy=runs()["accuracy"] + 1j))
+
+
+@pytest.mark.parametrize("size", [1e19, 1e300, 0, -8, 2.5])
+def test_impossible_batch_sizes_are_left_out(size: float) -> None:
+    frame = runs().astype({"bs": "float64"})
+    frame.loc[0, "bs"] = size
+    assert len(read(frame).results.trials) == len(frame) - 1
+
+
+def test_numbers_that_are_not_needed_may_be_none() -> None:
+    table = read(runs(duration="n/a", step=100, epoch="last"))
+    assert len(table.results.trials) == len(runs())
+    assert sum("hold no number" in note for note in table.notes) == 2
+
+
+def test_impossible_updates_are_left_out() -> None:
+    frame = runs().assign(steps_to_target=100.0, step=50.0)
+    frame.loc[0, "steps_to_target"], frame.loc[1, "step"] = 0, 1e30
+    table = read(frame, metric="accuracy", steps="steps_to_target")
+    assert len(table.results.trials) == len(frame) - 2
+
+
+@pytest.mark.parametrize(
+    "seeds", [["a", "b", "c"], [0.1, 0.2, 0.3], [2**60, 2**60 + 1, 2**60 + 2]], ids=repr
+)
+def test_seeds_that_are_no_small_whole_numbers_are_numbered(seeds: list[object]) -> None:
+    frame = runs(seeds=3)
+    named = frame.assign(seed=[seeds[seed] for seed in frame["seed"]])
+    pd.testing.assert_frame_equal(read(named).results.trials, read(frame).results.trials)
+
+
+def test_decimal_commas_are_no_thousands() -> None:
+    commas = [f"{accuracy:.3f}".replace(".", ",") for accuracy in runs()["accuracy"]]
+    with pytest.raises(RunsError, match="accuracy"):
+        read(runs().assign(accuracy=commas))
+    grouped = read(runs().assign(step="1,234")).results.trials
+    assert {*grouped["updates"]} == {1234}
+
+
+def test_columns_of_configurations_are_named_loosely_and_may_lack_values() -> None:
+    frame = pd.concat([runs().assign(**{"config.n": n}) for n in (None, 1.0, 2.0)])
+    table = read(frame, ("n", "config.n"), scale_with="n")
+    assert table.results.description.scale_name == "config.n"
+    assert [plan.scale for plan in table.results.description.groups] == [None, 1.0, 2.0]
+
+
+def test_target_and_margin_are_in_percent_if_the_metric_is() -> None:
+    frame = runs().assign(accuracy=100 * runs()["accuracy"])
+    description = read(frame, target=85.0, margin=1.0).results.description
+    assert description.target_metric == pytest.approx(0.85)
+    assert description.margin == pytest.approx(0.01)
+
+
+def test_a_metric_called_accuracy_that_is_no_share_is_a_number() -> None:
+    table = read(runs().assign(accuracy=1000 * runs()["accuracy"]))
+    assert table.results.description.groups[0].task == ""
+    assert read(runs().assign(f1_loss=0.5), loss="f1_loss").results.trials["status"].eq("ok").all()
+
+
+def test_states_may_be_missing() -> None:
+    frame = runs().assign(state="COMPLETE")
+    frame.loc[0, "state"], frame.loc[1, "state"] = None, "FAIL"
+    assert len(read(frame).results.trials) == len(frame) - 2
+
+
+def test_a_name_that_all_runs_share_is_no_run() -> None:
+    frame = runs().assign(experiment_name="sweep", step=range(len(runs())))
+    table = read(frame)
+    assert len(table.results.trials) == len(frame)
+    assert "one row a run" in table.notes[0]
+
+
+def test_a_rate_that_a_run_logs_in_other_rows_is_its_rate() -> None:
+    frame = curves().assign(run=lambda f: f["bs"].astype(str) + "/" + f["lr"].astype(str))
+    rates = frame.assign(accuracy=None)
+    values = frame.assign(lr=None, step=frame["step"] + 1)
+    table = read(pd.concat([rates, values], ignore_index=True))
+    assert {*table.results.trials["learning_rate"]} == {*runs()["lr"]}
+    np.testing.assert_allclose(
+        table.results.trials["validation_metric"], runs()["accuracy"] * (1 - 0.6**10)
+    )

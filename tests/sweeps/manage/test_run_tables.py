@@ -81,3 +81,10 @@ def test_mistakes_name_the_remedy(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="holds no runs"):
         analyze(tmp_path / "empty")
+
+
+@pytest.mark.parametrize("items", [0, -1, float("nan"), float("inf")])
+def test_an_example_consists_of_something(items: float) -> None:
+    frame = pd.DataFrame({"bs": [8, 16], "val_loss": [0.5, 0.4]})
+    with pytest.raises(UsageError, match="--examples-per-item"):
+        analyze(frame, examples_per_item=items)
