@@ -137,6 +137,7 @@ def analyze(
         >>> round(analyze(runs).analysis.groups[0].scaling.main.fit.critical_batch_size)
         100
     """
+    from reports import StudyDescription
     from reports.runs import Choice
     from sweeps.manage.run_tables import analyze_runs
 
@@ -144,17 +145,16 @@ def analyze(
     if isinstance(runs, str | os.PathLike):
         name, runs = Path(runs).stem, [os.fspath(runs)]
     names = [by] if isinstance(by, str) else [*by]
-    table = analyze_runs(
-        runs,
-        Choice(columns, names, scale_with, maximize),
+    description = StudyDescription(
         name=name,
+        title=f"Finished runs of {name}",
         unit=unit,
-        examples_per_item=examples_per_item,
-        target=target,
+        unit_size=examples_per_item,
+        target_metric=target,
         margin=margin,
-        seconds_per_update=seconds_per_update,
     )
-    return answering(table.results)
+    choice = Choice(columns, names, scale_with, maximize)
+    return answering(analyze_runs(runs, choice, description, seconds_per_update).results)
 
 
 class Study:
@@ -314,7 +314,11 @@ class Study:
         from sweeps.store import stored_experiment
 
         study = cls.__new__(cls)
-        study.experiment = stored_experiment(Path(folder))
+        study.experiment = stored_experiment(
+            Path(folder),
+            f"use `bpsweep run` with the study's file and `--out {os.fspath(folder)}`, which runs "
+            "failed trials again, too.",
+        )
         return study
 
     @property

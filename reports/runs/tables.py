@@ -48,8 +48,6 @@ def read_runs(
     frame: pd.DataFrame,
     choice: Choice,
     description: StudyDescription,
-    *,
-    unit_size: float = 1.0,
     seconds_per_update: Mapping[int, float] | None = None,
 ) -> RunTable:
     """Return the results that a table of finished runs holds.
@@ -57,8 +55,8 @@ def read_runs(
     Args:
         frame: One row a run, or one an evaluation; which it is follows from runs that come again.
         choice: What its columns are; the rest is guessed from their names.
-        description: Name, unit, target and margin; its groups are set here.
-        unit_size: Of how many units, such as tokens, an example consists.
+        description: Name, unit, target and margin, in the unit of the metric's column; its groups
+            are set here.
         seconds_per_update: Seconds of an update by batch size, the same for all configurations.
 
     Raises:
@@ -66,6 +64,9 @@ def read_runs(
     """
     if frame.empty:
         raise RunsError(["There are no runs in it."])
+    if not 0 < description.unit_size < math.inf:
+        size = description.unit_size
+        raise RunsError([f"--examples-per-item must be a number above 0, but is {size:g}."])
     frame = _flat(frame)
     reading = _Reading(frame, roles_of(frame, choice), choice)
     runs, evaluations = reading.runs()
@@ -88,7 +89,6 @@ def read_runs(
         groups=groups,
         finished=True,
         scale_name=reading.roles.scale,
-        unit_size=unit_size,
         target_metric=level if level is None else reading.sign * reading.unit * level,
         margin=margin if margin is None else reading.unit * margin,
     )

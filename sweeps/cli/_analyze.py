@@ -61,6 +61,7 @@ def add_analyze(commands: Commands) -> None:
 
 
 def _analyze(options: argparse.Namespace) -> int:
+    from reports import StudyDescription
     from reports.runs import Choice
     from sweeps.manage.run_tables import analyze_runs
     from sweeps.study import answering
@@ -72,16 +73,15 @@ def _analyze(options: argparse.Namespace) -> int:
         True if options.maximize else False if options.minimize else None,
     )
     name = Path(options.runs[0].partition("::")[0]).stem or "runs"
-    table = analyze_runs(
-        options.runs,
-        choice,
+    description = StudyDescription(
         name=name,
+        title=f"Finished runs of {name}",
         unit=options.unit,
-        examples_per_item=options.examples_per_item,
-        target=options.target,
+        unit_size=options.examples_per_item,
+        target_metric=options.target,
         margin=options.margin,
-        seconds_per_update=_seconds(options.seconds_per_update),
     )
+    table = analyze_runs(options.runs, choice, description, _seconds(options.seconds_per_update))
     tell(*table.notes)
     results = answering(table.results)
     page = results.report(options.out or Path(f"{name}-analysis"))

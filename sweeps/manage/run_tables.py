@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,34 +25,17 @@ _BESIDE = ("hparams.yaml", "hparams.json", "config.json", "args.json")
 def analyze_runs(
     runs: pd.DataFrame | Sequence[str],
     choice: Choice,
-    *,
-    name: str,
-    unit: str,
-    examples_per_item: float,
-    target: float | None,
-    margin: float | None,
-    seconds_per_update: Mapping[int, float] | None,
+    description: StudyDescription,
+    seconds_per_update: Mapping[int, float] | None = None,
 ) -> RunTable:
-    """Return the results that a table of finished runs, or its files, hold.
+    """Return the results that a table of finished runs, or its files, hold; see `read_runs`.
 
     Raises:
         UsageError: They can't be read so; every obstacle has the option that removes it.
     """
-    if not 0 < examples_per_item < math.inf:
-        raise UsageError(
-            f"--examples-per-item must be a number above 0, but is {examples_per_item:g}."
-        )
     frame, notes = (runs, []) if isinstance(runs, pd.DataFrame) else read_run_files(runs)
-    title = f"Finished runs of {name}"
-    description = StudyDescription(name, title, target_metric=target, margin=margin, unit=unit)
     try:
-        table = read_runs(
-            unfolded(frame),
-            choice,
-            description,
-            unit_size=examples_per_item,
-            seconds_per_update=seconds_per_update,
-        )
+        table = read_runs(unfolded(frame), choice, description, seconds_per_update)
     except RunsError as error:
         raise UsageError(*error.lines) from None
     return replace(table, notes=(*notes, *table.notes))
