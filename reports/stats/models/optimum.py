@@ -65,8 +65,6 @@ def fit_optimum(
     batch_sizes: Sequence[float] | np.ndarray,
     learning_rates: Sequence[float] | np.ndarray,
     losses: Sequence[float] | np.ndarray,
-    *,
-    confidence: float = CONFIDENCE,
 ) -> Optimum:
     """Fit a quadratic surface to the losses around the least one.
 
@@ -76,7 +74,6 @@ def fit_optimum(
         batch_sizes: Batch size of each cell, above 0.
         learning_rates: Its learning rate, above 0; a constant one where rates are not known.
         losses: Mean over its runs, less is better; NaN or infinite for a run that diverged.
-        confidence: Of the intervals.
 
     Example:
         >>> sizes, rates = np.meshgrid([8, 16, 32, 64, 128], [0.01, 0.02, 0.04, 0.08])
@@ -99,7 +96,7 @@ def fit_optimum(
     surface = _around_the_least(places, values)
     if surface is None:
         return Optimum(cells=values.size, reason="Too few cells lie around the best one.")
-    return _read(surface, confidence)
+    return _read(surface)
 
 
 @dataclass(frozen=True)
@@ -213,7 +210,7 @@ def _near(distance: np.ndarray, values: np.ndarray) -> np.ndarray:
     return (distance <= REACH) & (above <= limit)
 
 
-def _read(surface: _Surface, confidence: float) -> Optimum:
+def _read(surface: _Surface) -> Optimum:
     lack, cubic = _lack_of_fit(surface), replace(surface, degree=3)
     if lack is not None and lack < CUBIC_BELOW and cubic.determined:
         surface = cubic
@@ -224,7 +221,7 @@ def _read(surface: _Surface, confidence: float) -> Optimum:
     within = np.maximum(drawn.min(0) - step, box[0]), np.minimum(drawn.max(0) + step, box[1])
     drawn = surface.lowest(draws, *within)
     at = _lowest_of(surface, *box)
-    beyond = (1 - confidence) / 2
+    beyond = (1 - CONFIDENCE) / 2
     middle = np.quantile(drawn, [beyond, 1 - beyond], axis=0, method="nearest")
     # Draws and optimum lie on grids: an interval holds its optimum, however narrow it is.
     within = np.minimum(middle[0], at), np.maximum(middle[1], at)

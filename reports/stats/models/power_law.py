@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from reports.stats.bounds import Ends
-from reports.stats.intervals import CONFIDENCE
+from reports.stats.intervals import CONFIDENCE, t_quantile
 
 FEWEST_LEVELS = 3  # different x that leave something to judge the line by
 
@@ -44,21 +43,16 @@ class PowerLaw:
         return self.prefactor * np.asarray(x, np.float64) ** self.exponent
 
 
-def fit_power_law(
-    x: Sequence[float] | np.ndarray,
-    y: Sequence[float] | np.ndarray,
-    *,
-    confidence: float = CONFIDENCE,
-) -> PowerLaw:
+def fit_power_law(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> PowerLaw:
     """Fit a line to the mean of log y at each log x.
 
     The unit of error is one level of x: configurations of one level share what makes it deviate,
-    so that many of them don't make the exponent surer.
+    so that many of them don't make the exponent surer. The t intervals have two degrees of freedom
+    fewer than levels.
 
     Args:
         x: What y follows, above 0.
         y: Estimates, above 0.
-        confidence: Of the intervals, which are t intervals with two degrees fewer than levels.
 
     Example:
         >>> law = fit_power_law([1, 10, 100, 1000], [2, 20, 200, 2000])
@@ -77,7 +71,7 @@ def fit_power_law(
     squares = float(spread @ spread)
     residuals = means - intercept - slope * levels
     error = math.sqrt(float(residuals @ residuals) / free / squares)
-    quantile = float(special.stdtrit(free, (1 + confidence) / 2))
+    quantile = t_quantile(free, (1 + CONFIDENCE) / 2)
     height = quantile * error * math.sqrt(squares / levels.size + levels.mean() ** 2)
     others = [
         _line(np.delete(levels, each), np.delete(means, each))[0] for each in range(levels.size)
