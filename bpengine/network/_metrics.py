@@ -44,10 +44,6 @@ def _r2(scores: Array, targets: Array) -> Annotated[Array, "*lane"]:
     return 1 - np.where(varies, residual / np.where(varies, total, 1), np.sign(residual))
 
 
-def _named(psi: Array, _targets: Array) -> Annotated[IntArray, "*lane example"]:
-    return _classes(psi)
-
-
 def _each_class(targets: Array) -> Iterator[Annotated[BoolArray, "*lane example"]]:
     """Yield for each class which examples are of it."""
     wanted = _classes(targets)
@@ -130,7 +126,7 @@ def _minus_absolute_errors(psi: Array, t: Array) -> Annotated[Array, "*lane exam
 METRICS: dict[str, tuple[Score, Score]] = {
     "accuracy": (_accuracy, _mean),
     "balanced_accuracy": (_accuracy, _balanced_accuracy),
-    "f1_macro": (_named, _f1_macro),
+    "f1_macro": (lambda psi, _targets: _classes(psi), _f1_macro),
     "roc_auc": (_rankings, _roc_auc),
     "neg_log_loss": (_minus_log_loss, _mean),
     "r2": (_residuals, _r2),
