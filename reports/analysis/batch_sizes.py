@@ -60,9 +60,7 @@ BATCH_SIZE_COLUMNS = (
     Column("verdict", "str", "", "reference, near-optimal, undecided, worse or slower.", True),
     Column("may_be_best", "bool", "", "Whether it may be the true best, with 95% confidence."),
     Column("updates", "float64", "updates", "Median of the trials shown; else of the budget."),
-    Column(
-        "seconds_per_update", "float64", "s", "Median of the benchmark, vectorized engine.", True
-    ),
+    Column("seconds_per_update", "float64", "s", "Median of the benchmark, vectorized.", True),
     Column("seconds_to_train", "float64", "s", "updates by seconds_per_update.", volatile=True),
     Column("pareto", "bool", "", "Whether nothing is both faster and more accurate.", True),
     Column("speedup", "float64", "", "Vectorized against one example at a time; medians.", True),

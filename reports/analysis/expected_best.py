@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.schema import BATCH_SIZE, Column, as_table
+from reports.schema import BATCH_SIZE, Column, table_of
 
 EXPECTED_BEST_COLUMNS = (
     BATCH_SIZE,
@@ -54,8 +54,7 @@ def expected_bests(cells: pd.DataFrame) -> pd.DataFrame:
         for size, values in tried.dropna(subset="metric").groupby("batch_size")["metric"]
         for draws in sorted({*(2**power for power in range(values.size.bit_length())), values.size})
     ]
-    names = [column.name for column in EXPECTED_BEST_COLUMNS]
-    return as_table(pd.DataFrame(rows, columns=names), EXPECTED_BEST_COLUMNS)
+    return table_of(rows, EXPECTED_BEST_COLUMNS)
 
 
 def leads(groups: Mapping[str, pd.DataFrame]) -> list[Lead]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from reports.analysis.scaling_record import ScalingRecord
-from reports.schema import GROUP, Column, GroupDescription, as_table
+from reports.schema import GROUP, Column, GroupDescription
 from reports.stats.bounds import bound_columns
 from reports.stats.models.optimum import Optimum, fit_optimum
 from reports.stats.models.power_law import PowerLaw, fit_power_law
@@ -64,12 +63,6 @@ def optimum_row(
         **bound_columns("critical", critical.critical_batch_size_interval if critical else None),
         "reason": optimum.reason,
     }
-
-
-def optima_table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
-    """Return the optima of all groups: columns `OPTIMUM_COLUMNS`."""
-    names = [column.name for column in OPTIMUM_COLUMNS]
-    return as_table(pd.DataFrame([*rows], columns=names), OPTIMUM_COLUMNS)
 
 
 def laws_of(optima: pd.DataFrame, unit_size: float) -> dict[str, PowerLaw]:

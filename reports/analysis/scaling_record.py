@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from reports.analysis.target_rates import strictest
-from reports.schema import Column, as_table
+from reports.schema import Column, table_of
 from reports.stats.bounds import bound_columns
 from reports.stats.models import CROSSING_COLUMNS, RESOLVED, StepsToTargetFit, Target, UpdateTimeFit
 from reports.stats.models.first_passage import RATE
@@ -27,9 +27,7 @@ TO_TARGET_COLUMNS = (
     Column("reached", "int64", "runs", "Those that reached the target."),
     Column("updates", "float64", "updates", "Median; missing if half of the runs missed it."),
     Column("updates_low", "float64", "updates", "Lower bound of its 95% interval; 6 runs or more."),
-    Column(
-        "updates_high", "float64", "updates", "Upper bound; infinite if too many runs missed it."
-    ),
+    Column("updates_high", "float64", "updates", "Upper bound; infinite if many runs missed it."),
     Column("half_width", "float64", "updates", "Half the updates between evaluations; median."),
     Column("examples", "float64", "examples", "updates by batch_size."),
     Column("seconds", "float64", "s", "updates by the median seconds of an update.", True),
@@ -138,9 +136,7 @@ class ScalingRecord:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row for each target: columns `TARGET_COLUMNS`."""
-        rows = [_target_row(record) for record in self.targets]
-        names = [column.name for column in TARGET_COLUMNS]
-        return as_table(pd.DataFrame(rows, columns=names), TARGET_COLUMNS)
+        return table_of(map(_target_row, self.targets), TARGET_COLUMNS)
 
 
 def other_rates(table: pd.DataFrame) -> pd.DataFrame:
@@ -184,7 +180,7 @@ def update_time_table(fit: UpdateTimeFit) -> pd.DataFrame:
         **bound_columns("each", fit.seconds_per_example_interval),
         **bound_columns("doubling", fit.doubling_batch_size_interval),
     }
-    return as_table(pd.DataFrame([row]), UPDATE_TIME_COLUMNS)
+    return table_of([row], UPDATE_TIME_COLUMNS)
 
 
 def _values(fit: StepsToTargetFit | UpdateTimeFit, columns: Sequence[Column]) -> dict[str, object]:

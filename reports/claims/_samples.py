@@ -299,8 +299,7 @@ def tuned_values(group: Analysis) -> pd.DataFrame:
     # the rate that is best on the others. Batch sizes with a failed seed have no column.
     if group.part != "test":
         return cross_fitted(explored(group))
-    complete = group.seeds["batch_size"].isin(group.measured["batch_size"])
-    return by_seed(group.seeds[complete], "metric")
+    return by_seed(group.complete, "metric")
 
 
 def explored(group: Analysis) -> pd.DataFrame:

@@ -29,7 +29,7 @@ from reports.claims.evidence import (
     pooled,
 )
 from reports.recommend import Analysis
-from reports.schema import Column, as_table, capitalised, empty_table, listing, plural, visible
+from reports.schema import Column, capitalised, listing, plural, table_of, visible
 
 CLAIM_COLUMNS = (
     Column("claim", "str", "", "The claim, C1 to C7."),
@@ -179,19 +179,16 @@ def claims_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:
         {**vars(judged.claim), **vars(judged), **vars(judged.finding), "claim": judged.claim.name}
         for judged in verdicts
     ]
-    return as_table(pd.DataFrame(rows), CLAIM_COLUMNS)
+    return table_of(rows, CLAIM_COLUMNS)
 
 
 def evidence_table(verdicts: Sequence[ClaimVerdict]) -> pd.DataFrame:
     """Return one row for each comparison studied: columns `EVIDENCE_COLUMNS`."""
     rows = [
-        {
-            **vars(sample),
-            **vars(sample.finding),
-            "claim": judged.claim.name,
-            "judges": sample.kind.judges,
-        }
+        vars(sample)
+        | vars(sample.finding)
+        | {"claim": judged.claim.name, "judges": sample.kind.judges}
         for judged in verdicts
         for sample in judged.evidence
     ]
-    return as_table(pd.DataFrame(rows), EVIDENCE_COLUMNS) if rows else empty_table(EVIDENCE_COLUMNS)
+    return table_of(rows, EVIDENCE_COLUMNS)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reports.recommend import GROUP_COLUMNS, Analysis, StudyAnalysis
-from reports.schema import MISSING, Column, as_table, visible
+from reports.schema import MISSING, Column, as_table, table_of, visible
 from reports.stats import CONFIDENCE, difference, holm
 from reports.stats.intervals import Interval
 
@@ -116,7 +116,7 @@ def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
 
 
 def _frame(rows: Sequence[Mapping[str, object]], columns: tuple[Column, ...]) -> pd.DataFrame:
-    return as_table(pd.DataFrame(rows, columns=[column.name for column in columns]), columns)
+    return table_of(rows, columns)
 
 
 def machine(study: StudyAnalysis) -> str:

@@ -26,13 +26,21 @@ from reports.analysis.batch_sizes import (
     within_limits,
 )
 from reports.analysis.equal_budgets import budget_table
-from reports.analysis.optima import laws_of, optima_table, optimum_of, optimum_row
+from reports.analysis.optima import OPTIMUM_COLUMNS, laws_of, optimum_of, optimum_row
 from reports.analysis.scaling_analysis import scaling_records
 from reports.analysis.selection import with_given_rates
 from reports.analysis.worker_timeline import timeline_of
 from reports.recommend.choice import metric_answer, target_answer
 from reports.recommend.record import MEAN_CURVE_COLUMNS, Analysis, StudyAnalysis, group_summary
-from reports.schema import GROUP, SIZE, TUNING_STAGES, StudyResults, as_table, count_outcomes
+from reports.schema import (
+    GROUP,
+    SIZE,
+    TUNING_STAGES,
+    StudyResults,
+    as_table,
+    count_outcomes,
+    table_of,
+)
 from reports.schema.measures import step_of
 from reports.schema.outcomes import measurements
 from reports.stats import by_seed, sizes_of
@@ -76,7 +84,7 @@ def analyse_study(results: StudyResults) -> StudyAnalysis:
     groups = analyse(results)
     counts, summary = count_outcomes(results.trials), group_summary(groups)
     rows = [optimum_row(g.plan, g.cells, g.optimum, g.scaling) for g in groups if g.optimum]
-    optima = optima_table(rows)
+    optima = table_of(rows, OPTIMUM_COLUMNS)
     laws = laws_of(optima, results.description.unit_size)
     return StudyAnalysis(results, groups, counts, summary, timeline_of(results), optima, laws)
 
@@ -130,20 +138,20 @@ def _split(
 def _analyse_group(
     results: StudyResults, part: str, scaling: ScalingRecord, tables: Mapping[str, pd.DataFrame]
 ) -> Analysis:
-    table = tables["batch_sizes"]
     analysis = Analysis(
         results=results,
         part=part,
-        batch_sizes=table,
+        batch_sizes=tables["batch_sizes"],
         cells=tables["cells"],
         seeds=tables["seeds"],
         mean_curves=tables["mean_curves"],
         timing=tables["timing"],
         budgets=tables["budgets"],
         scaling=scaling,
-        reference=reference_size(tables["selection"], _complete(tables["seeds"], table)),
         optimum=optimum_of(tables["cells"]) if results.description.finished else None,
     )
+    reference = reference_size(tables["selection"], analysis.complete)
+    analysis = replace(analysis, reference=reference)
     analysis = replace(analysis, answers=(metric_answer(analysis), target_answer(analysis)))
     judged = replace(analysis, batch_sizes=_with_verdicts(analysis))
     return judged if analysis.plan.learning_rates else _without_rates(judged)
@@ -155,11 +163,6 @@ def _without_rates(analysis: Analysis) -> Analysis:
     blank = {name: frame.assign(learning_rate=math.nan) for name, frame in tables.items()}
     answers = tuple(replace(answer, learning_rate=None) for answer in analysis.answers)
     return replace(analysis, answers=answers, **blank)
-
-
-def _complete(seeds: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of batch sizes that lost no seed."""
-    return seeds[seeds["batch_size"].isin(table.loc[table["metric"].notna(), "batch_size"])]
 
 
 def _with_verdicts(analysis: Analysis) -> pd.DataFrame:

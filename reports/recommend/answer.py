@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.schema.results import Column, as_table
+from reports.schema.results import Column, table_of
 from reports.stats import NOWHERE
 from reports.stats.bounds import Ends
 from reports.stats.non_inferiority import Shortfall
@@ -90,10 +90,7 @@ ANSWER_COLUMNS = (
 
 def answer_table(answers: Iterable[Answer]) -> pd.DataFrame:
     """Return answers as a table: columns `ANSWER_COLUMNS`."""
-    names = [column.name for column in ANSWER_COLUMNS]
-    return as_table(
-        pd.DataFrame([answer_row(each) for each in answers], columns=names), ANSWER_COLUMNS
-    )
+    return table_of(map(answer_row, answers), ANSWER_COLUMNS)
 
 
 def answer_row(answer: Answer) -> dict[str, object]:

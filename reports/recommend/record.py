@@ -22,11 +22,11 @@ from reports.schema import (
     Measure,
     StudyDescription,
     StudyResults,
-    as_table,
     count_outcomes,
     measure_of,
     plural,
     rmse_unit,
+    table_of,
     visible,
 )
 from reports.schema.measures import constant_metric, loss_measure, margin_of
@@ -92,7 +92,7 @@ class Analysis:
     timing: pd.DataFrame  # TIMING_SUMMARY_COLUMNS
     budgets: pd.DataFrame  # BUDGET_COLUMNS: other budgets, other rules
     scaling: ScalingRecord
-    reference: int | None  # what the others are compared with: the best on other seeds
+    reference: int | None = None  # what the others are compared with: the best on other seeds
     optimum: Optimum | None = None  # of finished runs
     answers: tuple[Answer, ...] = ()  # for the metric, and for the time to a target
 
@@ -206,8 +206,13 @@ class Analysis:
     @cached_property
     def judged(self) -> pd.DataFrame:
         """The rows of `seeds` that judge the batch sizes that lost none."""
-        rows = self.seeds[self.seeds["batch_size"].isin(self.measured["batch_size"])]
+        rows = self.complete
         return rows if self.judged_apart or self.part != "test" else rows[later_half(rows)]
+
+    @cached_property
+    def complete(self) -> pd.DataFrame:
+        """The rows of `seeds` of batch sizes that lost none."""
+        return self.seeds[self.seeds["batch_size"].isin(self.measured["batch_size"])]
 
     @cached_property
     def measured(self) -> pd.DataFrame:
@@ -317,7 +322,7 @@ class StudyAnalysis:
 
 def group_summary(groups: Iterable[Analysis]) -> pd.DataFrame:
     """Return one row for each group: columns `GROUP_COLUMNS`."""
-    return as_table(pd.DataFrame([_group_row(group) for group in groups]), GROUP_COLUMNS)
+    return table_of(map(_group_row, groups), GROUP_COLUMNS)
 
 
 _PLANNED = ("group", "dataset", "architecture", "optimizer")

@@ -46,6 +46,7 @@ from reports.schema.results import (
     StudyResults,
     as_table,
     empty_table,
+    table_of,
 )
 
 __all__ = [
@@ -94,6 +95,7 @@ __all__ = [
     "seconds",
     "significant",
     "sizes",
+    "table_of",
     "times",
     "visible",
 ]

@@ -5,7 +5,7 @@ Nothing but a `StudyResults` crosses the border from the sweep to the report.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import Any, Self
@@ -444,6 +444,11 @@ def as_table(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
     return table.assign(
         **{name: table[name].astype(dtype) for (name, dtype), has in pairs if str(has) != dtype}
     )
+
+
+def table_of(rows: Iterable[Any], columns: tuple[Column, ...]) -> pd.DataFrame:
+    """Return rows, each by name or in order, as a table of these columns."""
+    return as_table(pd.DataFrame([*rows], columns=[c.name for c in columns]), columns)
 
 
 def _check(table: str, frame: pd.DataFrame, columns: tuple[Column, ...]) -> None:

@@ -25,9 +25,7 @@ NOT_REACHED = "not reached"  # the run ended, or diverged, before it reached the
 AT_START = "at start"  # the run met the target before its first update: the target says nothing
 
 CROSSING_COLUMNS = (
-    Column(
-        "share", "float64", "", "Share of the tuning runs' progress; missing for the study's own."
-    ),
+    Column("share", "float64", "", "Share of the tuning runs' progress; missing of a given level."),
     Column("target", "float64", "", "The level to reach."),
     BATCH_SIZE,
     SEED,
