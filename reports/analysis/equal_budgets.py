@@ -53,9 +53,7 @@ BUDGET_COLUMNS = (
     Column("metric_high", "float64", "", "Upper bound, too."),
     Column("seeds", "int64", "seeds", "Tuning seeds behind metric, each at others' best rate."),
     Column("best", "bool", "", "Whether it has the highest mean with this budget."),
-    Column(
-        "tied", "bool", "", "Not significantly different from the best; paired t, Holm."
-    ),
+    Column("tied", "bool", "", "Not significantly different from the best; paired t, Holm."),
     Column("early", "bool", "", "Whether it is read before the first evaluation of training."),
     Column("common", "bool", "", "Whether it is the largest budget that all batch sizes reach."),
 )
