@@ -49,13 +49,9 @@ def test_the_table_has_its_columns_and_all_rules_in_order(analysis: Analysis) ->
     assert tuple(analysis.budgets["rule"].unique()) == RULES
     order = ["rule", "budget", "batch_size"]
     again = analysis.budgets.sort_values(
-        order, key=lambda c: c.map(_place) if c.name == "rule" else c
+        order, key=lambda c: c.map(RULES.index) if c.name == "rule" else c
     )
     assert again.index.tolist() == analysis.budgets.index.tolist()
-
-
-def _place(rule: str) -> int:
-    return RULES.index(rule)
 
 
 def test_each_rule_gives_every_batch_size_equally_much(analysis: Analysis) -> None:
@@ -187,34 +183,34 @@ def curve(trial: str, points: dict[int, float]) -> pd.DataFrame:
 CURVES = pd.concat([curve("a", {0: 0.1, 10: 0.5, 20: 0.6}), curve("b", {0: 0.2, 5: 0.4})])
 
 
-def test_a_curve_is_read_on_the_line_between_two_evaluations() -> None:
-    metric = read(evaluations(CURVES, "updates"), ["b", "a"], np.array([[2.5, 5.0], [5.0, 12.0]]))
-    np.testing.assert_allclose(metric, [[0.3, 0.4], [0.3, 0.52]])
+@pytest.mark.parametrize(
+    ("along", "trials", "points", "expected"),
+    [
+        ("updates", ["b", "a"], [[2.5, 5.0], [5.0, 12.0]], [[0.3, 0.4], [0.3, 0.52]]),
+        ("updates", ["b"], [[-1.0, 99.0]], [[0.2, 0.4]]),
+        ("examples", ["a"], [[10.0, 24.0]], [[0.3, 0.52]]),
+        ("updates", ["c"], [[1.0]], [[np.nan]]),
+    ],
+    ids=["between", "beyond its ends", "by examples", "no curve"],
+)
+def test_a_curve_is_read_on_the_line_between_two_evaluations(
+    along: str, trials: list[str], points: list[list[float]], expected: list[list[float]]
+) -> None:
+    metric = read(evaluations(CURVES, along), trials, np.array(points))
+    np.testing.assert_allclose(metric, expected)
 
 
-def test_beyond_its_ends_a_curve_is_what_it_is_there() -> None:
-    metric = read(evaluations(CURVES, "updates"), ["b"], np.array([[-1.0, 99.0]]))
-    np.testing.assert_allclose(metric, [[0.2, 0.4]])
+EARLY, LATE = [[0.6, 0.6], [0.2, 0.2]], [[0.7, 0.7], [0.9, 0.9]]
 
 
-def test_examples_are_another_axis_of_the_same_curve() -> None:
-    metric = read(evaluations(CURVES, "examples"), ["a"], np.array([[10.0, 24.0]]))
-    np.testing.assert_allclose(metric, [[0.3, 0.52]])
-
-
-def test_a_trial_without_a_curve_has_no_metric() -> None:
-    assert np.isnan(read(evaluations(CURVES, "updates"), ["c"], np.array([[1.0]]))).all()
-
-
-def test_a_rate_is_chosen_without_the_seed_it_is_used_for() -> None:
-    values = np.array([[0.9, 0.1, 0.1], [0.5, 0.5, 0.5]])
-    assert best_on_others(values).tolist() == [1, 0, 0]
-
-
-def test_every_budget_has_its_own_rate() -> None:
-    early, late = [[0.6, 0.6], [0.2, 0.2]], [[0.7, 0.7], [0.9, 0.9]]
-    assert best_on_others(np.dstack([early, late])).tolist() == [[0, 1], [0, 1]]
-
-
-def test_of_rates_that_differ_by_rounding_the_smallest_is_taken() -> None:
-    assert best_on_others(np.array([[0.3, 0.3], [0.1 + 0.2, 0.1 + 0.2]])).tolist() == [0, 0]
+@pytest.mark.parametrize(
+    ("values", "rates"),
+    [
+        ([[0.9, 0.1, 0.1], [0.5, 0.5, 0.5]], [1, 0, 0]),
+        (np.dstack([EARLY, LATE]), [[0, 1], [0, 1]]),
+        ([[0.3, 0.3], [0.1 + 0.2, 0.1 + 0.2]], [0, 0]),
+    ],
+    ids=["without the seed itself", "for every budget", "but for rounding"],
+)
+def test_a_rate_is_the_best_on_other_seeds(values: list[object], rates: list[object]) -> None:
+    assert best_on_others(np.array(values)).tolist() == rates

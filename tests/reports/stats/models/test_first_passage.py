@@ -54,27 +54,24 @@ def first_crossing(
     return tuple(table[["outcome", "updates", "half_width"]].iloc[0])
 
 
-def test_a_crossing_is_interpolated_between_the_evaluations_around_it() -> None:
-    assert first_crossing([0, 10, 30], [0.0, 0.5, 0.9], 0.6) == (REACHED, 15.0, 10.0)
-    assert first_crossing([0, 10, 30], [0.0, 0.5, 0.9], 0.5) == (REACHED, 10.0, 5.0)
-
-
-def test_the_first_crossing_counts() -> None:
-    assert first_crossing([0, 10, 20, 30], [0.0, 1.0, 0.0, 1.0], 0.5) == (REACHED, 5.0, 5.0)
-
-
-def test_a_run_that_does_not_cross_is_a_lower_bound() -> None:
-    assert first_crossing([0, 10, 20], [0.0, 0.5, 0.4], 0.6) == (NOT_REACHED, 20.0, 0.0)
-
-
-def test_a_run_that_diverged_is_a_lower_bound_of_the_updates_it_made() -> None:
-    assert first_crossing([0, 10, 20], [0.0, 0.5, math.nan], 0.6) == (NOT_REACHED, 20.0, 0.0)
-    assert first_crossing([0, 10], [math.nan, math.nan], 0.6) == (NOT_REACHED, 10.0, 0.0)
-
-
-def test_a_target_met_before_the_first_evaluation_lies_anywhere_before_it() -> None:
-    assert first_crossing([10, 20], [0.7, 0.8], 0.6) == (REACHED, 5.0, 5.0)
-    assert first_crossing([0, 20], [0.7, 0.8], 0.6) == (AT_START, 0.0, 0.0)
+@pytest.mark.parametrize(
+    ("updates", "values", "level", "expected"),
+    [
+        ([0, 10, 30], [0.0, 0.5, 0.9], 0.6, (REACHED, 15.0, 10.0)),
+        ([0, 10, 30], [0.0, 0.5, 0.9], 0.5, (REACHED, 10.0, 5.0)),
+        ([0, 10, 20, 30], [0.0, 1.0, 0.0, 1.0], 0.5, (REACHED, 5.0, 5.0)),
+        ([0, 10, 20], [0.0, 0.5, 0.4], 0.6, (NOT_REACHED, 20.0, 0.0)),
+        ([0, 10, 20], [0.0, 0.5, math.nan], 0.6, (NOT_REACHED, 20.0, 0.0)),
+        ([0, 10], [math.nan, math.nan], 0.6, (NOT_REACHED, 10.0, 0.0)),
+        ([10, 20], [0.7, 0.8], 0.6, (REACHED, 5.0, 5.0)),
+        ([0, 20], [0.7, 0.8], 0.6, (AT_START, 0.0, 0.0)),
+    ],
+    ids=["between", "at", "twice", "never", "diverged", "lost at once", "before", "at start"],
+)
+def test_the_first_crossing_is_interpolated_and_a_run_without_one_is_a_lower_bound(
+    updates: list[float], values: list[float], level: float, expected: tuple[str, float, float]
+) -> None:
+    assert first_crossing(updates, values, level) == expected
 
 
 def test_the_bracket_holds_the_true_crossing() -> None:
@@ -94,15 +91,19 @@ def test_the_bracket_holds_the_true_crossing() -> None:
     assert (off > 0)[missed].all()
 
 
-def test_a_loss_that_falls_exponentially_is_read_exactly() -> None:
-    losses = [2 * math.exp(-0.1 * 10 * point) for point in range(4)]
-    table = updates_to_target(curves_of({(8, 0): losses}), "loss", [Target(0.5, 0.3)])
-    assert table["updates"].tolist() == pytest.approx([10 * math.log(2 / 0.3)])
-
-
-def test_a_loss_that_reaches_zero_is_read_on_a_straight_line() -> None:
-    table = updates_to_target(curves_of({(8, 0): [2.0, 0.0]}), "loss", [Target(0.5, 0.5)])
-    assert table["updates"].tolist() == pytest.approx([7.5])
+@pytest.mark.parametrize(
+    ("losses", "level", "updates"),
+    [
+        ([2 * math.exp(-point) for point in range(4)], 0.3, 10 * math.log(2 / 0.3)),
+        ([2.0, 0.0], 0.5, 7.5),
+    ],
+    ids=["exponential", "to zero, on a straight line"],
+)
+def test_a_loss_that_falls_is_read_between_evaluations(
+    losses: list[float], level: float, updates: float
+) -> None:
+    table = updates_to_target(curves_of({(8, 0): losses}), "loss", [Target(0.5, level)])
+    assert table["updates"].tolist() == pytest.approx([updates])
 
 
 def test_every_run_has_a_row_for_every_target() -> None:
@@ -115,12 +116,6 @@ def test_every_run_has_a_row_for_every_target() -> None:
     assert easy["updates"].tolist()[:2] == pytest.approx(
         [10 * math.log(2 / 1.5) / math.log(2 / 1.0), 10 * math.log(2 / 1.5) / math.log(2 / 0.6)]
     )
-
-
-def test_a_metric_crosses_upwards() -> None:
-    curves = curves_of({(8, 0): [0.1, 0.5, 0.9]}).rename(columns={"loss": "accuracy"})
-    table = updates_to_target(curves, "accuracy", [Target(1, 0.7)], lower_is_better=False)
-    assert table["updates"].tolist() == pytest.approx([15])
 
 
 def test_every_group_has_targets_of_its_own() -> None:

@@ -71,16 +71,16 @@ def test_an_unresolved_noise_scale_is_a_lower_end_and_no_number() -> None:
     assert (row["high"], row["status"]) == (math.inf, UNRESOLVED)
 
 
-def test_a_squared_length_below_zero_is_unresolved() -> None:
-    row = noise_along_training(measurements([-0.9, -1.1, -1.0, -1.2])).iloc[0]
-    assert fieller_interval(TRACES, [-0.9, -1.1, -1.0, -1.2]).resolved
+@pytest.mark.parametrize(
+    ("norms", "traces"),
+    [([-0.9, -1.1, -1.0, -1.2], TRACES), ([2.0, -1.0], [-50.0, 60.0]), ([1.0], TRACES)],
+    ids=["a squared length below zero", "neither part is resolved", "one seed"],
+)
+def test_nothing_is_known_of_the_noise_scale(norms: list[float], traces: list[float]) -> None:
+    row = noise_along_training(measurements(norms, traces=traces)).iloc[0]
     assert math.isnan(row["noise_scale"])
-    assert (row["low"], row["high"], row["status"]) == (0, math.inf, UNRESOLVED)
-
-
-def test_where_neither_part_is_resolved_nothing_is_known() -> None:
-    row = noise_along_training(measurements([2.0, -1.0], traces=[-50.0, 60.0])).iloc[0]
-    assert (row["low"], row["high"], row["status"]) == (0, math.inf, UNRESOLVED)
+    assert (row["seeds"], row["low"], row["high"]) == (len(norms), 0, math.inf)
+    assert row["status"] == UNRESOLVED
 
 
 def test_the_lower_end_is_not_below_zero() -> None:
@@ -120,12 +120,6 @@ def test_statistics_of_the_distribution_are_those_without_a_population(drawn: in
     actual = of_distribution(pd.DataFrame(stored), 20)
     assert actual[TRACE].item() == pytest.approx(expected.trace.item(), rel=1e-12)
     assert actual[SQUARED_NORM].item() == pytest.approx(expected.squared_norm.item(), rel=1e-12)
-
-
-def test_one_seed_is_unresolved() -> None:
-    row = noise_along_training(measurements([1.0])).iloc[0]
-    assert math.isnan(row["noise_scale"])
-    assert (row["seeds"], row["low"], row["status"]) == (1, 0, UNRESOLVED)
 
 
 def test_points_along_training_stand_alone() -> None:
