@@ -219,8 +219,11 @@ class _Reading:
         if by_run["key"].nunique().max() > 1 == by_run["batch_size"].nunique().max():
             # Where a run's rate or seed changes along it, the run's own name counts.
             rows["key"] = rows.groupby([*keys, "named"]).ngroup()
-        if rows["key"].duplicated().any() and rows["order"].notna().all():
-            again = rows.duplicated(["key", "order"])
+        # Rows without the metric, as of the training loss, are no evaluations.
+        rows["known"] = rows["metric"].notna() | rows["blown"]
+        known = rows[rows["known"]]
+        if rows["key"].duplicated().any() and known["order"].notna().all():
+            again = known.duplicated(["key", "order"])
             if again.mean() < 0.5:  # noqa: PLR2004 - otherwise rows are runs
                 self.shape = "one row an evaluation"
                 return self._curves(rows)
@@ -346,7 +349,7 @@ class _Reading:
         if (rates.max() > rates.min()).any():
             self.notes.append("Learning rates change along runs; the largest of each counts.")
         rows = rows.assign(learning_rate=rates.transform("max")).sort_values(["key", "order"])
-        known = rows[rows["metric"].notna() | rows["blown"]]
+        known = rows[rows["known"]]
         last = known.drop_duplicates("key", keep="last")
         ends = rows.groupby("key")[["updates", "examples", "seconds"]].max()
         silent = rows[~rows["key"].isin(last["key"])].drop_duplicates("key", keep="last")

@@ -91,16 +91,16 @@ def _records(file: Path) -> pd.DataFrame | None:
         return None
     if not isinstance(content, dict):
         return None
-    lists = [value for value in content.values() if _is_records(value)]
+    lists = [
+        value
+        for value in content.values()
+        if isinstance(value, list) and value and all(isinstance(row, dict) for row in value)
+    ]
     if len(lists) != 1:
         return None
     plain = {k: v for k, v in content.items() if isinstance(v, str | int | float | bool)}
     rows = pd.DataFrame(lists[0])
     return rows.assign(**{key: value for key, value in plain.items() if key not in rows})
-
-
-def _is_records(value: Any) -> bool:  # noqa: ANN401 - whatever JSON holds
-    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
 
 
 def _with_settings(table: pd.DataFrame, path: str) -> pd.DataFrame:

@@ -41,7 +41,9 @@ def test_a_trainer_state_is_a_run(tmp_path: Path) -> None:
             "train_batch_size": size,
             "log_history": [
                 {"step": 10, "learning_rate": rate, "loss": 2.0},
-                {"step": 20, "learning_rate": rate / 2, "eval_loss": loss(size, rate)},
+                {"step": 10, "eval_loss": 2.5},
+                {"step": 20, "learning_rate": rate / 2, "loss": 1.0},
+                {"step": 20, "eval_loss": loss(size, rate)},
             ],
             "best_metric": None,
         }
@@ -50,7 +52,9 @@ def test_a_trainer_state_is_a_run(tmp_path: Path) -> None:
         (folder / "trainer_state.json").write_text(json.dumps(state))
     results = analyze(tmp_path, loss="eval_loss")
     assert len(results.trials) == len(CELLS)
+    assert len(results.curves) == 2 * len(CELLS)
     assert {*results.trials["learning_rate"]} == {0.05, 0.1, 0.2}
+    assert results.trials["validation_metric"].max() == -loss(16, 0.1)
     assert {*results.trials["batch_size"]} == {8, 16, 32, 64}
 
 
