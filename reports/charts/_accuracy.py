@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from reports.analysis import SEEDS_FOR_INTERVAL
 from reports.charts.base import Chart, in_words, sentences, style, validation, values, with_metric
 from reports.recommend import Analysis
 from reports.schema import Measure, capitalised, listing, plural, seconds, sizes
@@ -115,7 +116,7 @@ def _statistic(analysis: Analysis) -> str:
     seeds = analysis.measured["seeds"]
     low, high = int(seeds.min()), int(seeds.max())
     number = plural(high, "seed") if low == high else f"{low} to {high} seeds"
-    if analysis.shows_intervals:
+    if low >= SEEDS_FOR_INTERVAL:
         return f"Mean {analysis.metric} of {number} with 95% t interval; grey dots are the seeds."
     return f"Median {analysis.metric} of {number}; grey dots are the seeds."
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reports.analysis import SEEDS_FOR_INTERVAL, ScalingRecord, Timeline, one_network
+from reports.analysis import ScalingRecord, Timeline, one_network
 from reports.analysis.batch_sizes import later_half
 from reports.analysis.expected_best import expected_bests
 from reports.analysis.update_times import shard_costs
@@ -234,11 +234,6 @@ class Analysis:
     def alone(self) -> pd.DataFrame:
         """The rows of `timing` of tensor operations that train one network by itself."""
         return one_network(self.timing)
-
-    @property
-    def shows_intervals(self) -> bool:
-        """Whether every batch size shown has seeds enough for an interval."""
-        return bool((self.measured["seeds"] >= SEEDS_FOR_INTERVAL).all())
 
     @cached_property
     def constant(self) -> float | None:
