@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,7 +37,7 @@ class Experiment:
     @cached_property
     def explored(self) -> tuple[Planned, ...]:
         """The trials that compare learning rates: every cell on every seed."""
-        return tuple(trials_of(self, self.grid))
+        return tuple(trials_of(choices(self, self.grid), self.specification.seeds))
 
 
 def choices(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> Selected:
@@ -50,12 +50,14 @@ def choices(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> Se
     ]
 
 
-def trials_of(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> list[Planned]:
-    """Return the trials of these rates on every seed that tunes them."""
+def trials_of(
+    selected: Selected, seeds: Iterable[int], *, evaluate_test: bool = False
+) -> list[Planned]:
+    """Return the trials of rates on these seeds; on fresh ones they have a test metric."""
     return [
         Planned(group.label, trial)
-        for group, size, rate in choices(experiment, rates)
-        for trial in group.family.trials(size, rate, experiment.specification.seeds)
+        for group, size, rate in selected
+        for trial in group.family.trials(size, rate, seeds, evaluate_test=evaluate_test)
     ]
 
 

@@ -59,24 +59,23 @@ def derived(
     ranking = empty_table(SELECTION_COLUMNS)
     best = {cell: rates[0] for cell, rates in tried.items()}
     if specification.explore:
-        index = pd.MultiIndex.from_tuples(experiment.grid, names=CELL[:2])
-        seeds = pd.Series(len(specification.seeds), index)
+        seeds = _seeds_of_cells(experiment)
         yield EXPLORE, experiment.explored
         while True:
             trials = table()
             cells = summarise_cells(trials, seeds)
             ranking = select_rates(cells)
-            best = _best_rates(ranking)
+            best = _by_cell(ranking, "learning_rate")
             added = _further_rates(experiment, tried, best, cells)
             added |= _rates_between(experiment, tried, trials, cells, ranking)
             if not added:
                 break
-            yield EXTEND, trials_of(experiment, {cell: [rate] for cell, rate in added.items()})
+            yield EXTEND, trials_of(_chosen(experiment, added), specification.seeds)
             for cell, rate in added.items():
                 tried[cell].append(rate)
-    selected = choices(experiment, {cell: [rate] for cell, rate in best.items()})
+    selected = _chosen(experiment, best)
     if specification.confirmation_seeds:
-        yield CONFIRM, fresh_trials(selected, specification.confirmation_seeds)
+        yield CONFIRM, trials_of(selected, specification.confirmation_seeds, evaluate_test=True)
         further = _refined(experiment, selected, ranking, table)
         if further:
             yield REFINE, further
@@ -85,9 +84,19 @@ def derived(
             yield TARGET, quickest
 
 
-def _best_rates(ranking: pd.DataFrame) -> dict[Cell, float]:
-    cells = zip(ranking["group"], ranking["batch_size"].map(int), strict=True)
-    return dict(zip(cells, ranking["learning_rate"].map(float), strict=True))
+def _seeds_of_cells(experiment: Experiment) -> pd.Series:
+    """Return how many seeds tune each batch size."""
+    index = pd.MultiIndex.from_tuples(experiment.grid, names=CELL[:2])
+    return pd.Series(len(experiment.specification.seeds), index)
+
+
+def _by_cell(table: pd.DataFrame, column: str) -> dict[Cell, float]:
+    cells = zip(table["group"], table["batch_size"].map(int), strict=True)
+    return dict(zip(cells, table[column].map(float), strict=True))
+
+
+def _chosen(experiment: Experiment, rates: Mapping[Cell, float]) -> Selected:
+    return choices(experiment, {cell: [rate] for cell, rate in rates.items()})
 
 
 def _further_rates(
@@ -155,17 +164,6 @@ def _rates_between(
     return rates
 
 
-def fresh_trials(
-    selected: Selected, seeds: Iterable[int], *, evaluate_test: bool = True
-) -> list[Planned]:
-    """Return the trials that repeat rates on fresh seeds."""
-    return [
-        Planned(group.label, trial)
-        for group, size, rate in selected
-        for trial in group.family.trials(size, rate, seeds, evaluate_test=evaluate_test)
-    ]
-
-
 def _quickest(
     experiment: Experiment,
     ranking: pd.DataFrame,
@@ -174,25 +172,16 @@ def _quickest(
 ) -> list[Planned]:
     """Return trials of the rates that reach the target soonest, where others are confirmed."""
     specification = experiment.specification
-    if not specification.target_rates or not _may_differ(experiment):
+    several = specification.explore and any(len(rates) > 1 for rates in experiment.grid.values())
+    if not (specification.target_rates and several):
         return []
     trials = table()
     trials = trials[trials["stage"].isin(TUNING_STAGES)]
     goal = Goal(specification.as_gain(specification.target_metric), specification.target_loss)
-    index = pd.MultiIndex.from_tuples(experiment.grid, names=CELL[:2])
-    seeds = pd.Series(len(specification.seeds), index)
+    seeds = _seeds_of_cells(experiment)
     rates = unconfirmed_rates(trials, curves(trials["trial"]), seeds, ranking, goal)
-    cells = zip(rates["group"], rates["batch_size"].map(int), strict=True)
-    wanted = dict(zip(cells, rates["target_rate"].map(lambda rate: [float(rate)]), strict=True))
-    selected = choices(experiment, wanted)
-    return fresh_trials(selected, specification.confirmation_seeds, evaluate_test=False)
-
-
-def _may_differ(experiment: Experiment) -> bool:
-    """Return whether the target may want another rate than is selected: if several are tried."""
-    return experiment.specification.explore and any(
-        len(rates) > 1 for rates in experiment.grid.values()
-    )
+    wanted = _chosen(experiment, _by_cell(rates, "target_rate"))
+    return trials_of(wanted, specification.confirmation_seeds)
 
 
 def _refined(
@@ -212,7 +201,7 @@ def _refined(
             experiment.specification, group, ranked, fresh[fresh["group"] == group.label]
         )
         chosen = [choice for choice in selected if choice[0] is group and choice[1] in sizes]
-        planned += fresh_trials(chosen, seeds[:count])
+        planned += trials_of(chosen, seeds[:count], evaluate_test=True)
     return planned
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from reports.schema import CONFIRM, EXPLORE
 from sweeps.design import Planned, Trial, cohort_cost, plan
 from sweeps.design.cohorts import cohort_bytes
-from sweeps.design.experiment import Experiment
+from sweeps.design.experiment import Experiment, trials_of
 from sweeps.design.families import Group
-from sweeps.design.stages import fresh_trials
 from sweeps.errors import counted
 from sweeps.store import FILE, Plan, Store
 
@@ -89,7 +88,7 @@ def provisional(experiment: Experiment) -> list[Planned]:
         for group in experiment.groups
         for size, rates in group.grid.items()
     ]
-    return fresh_trials(cells, experiment.specification.confirmation_seeds)
+    return trials_of(cells, experiment.specification.confirmation_seeds, evaluate_test=True)
 
 
 def _group_forecast(experiment: Experiment, group: Group) -> GroupForecast:
