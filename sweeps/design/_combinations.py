@@ -43,41 +43,33 @@ Block = tuple[dict[str, list[Value]], frozenset[str]]
 def combinations(specification: StudySpecification) -> Iterator[Combination]:
     """Yield all combinations, excluded ones too: those depend on the data."""
     for values, given in blocks(specification):
-        bundles = [
-            [axis for axis in bundle if axis in values and axis not in given]
-            for bundle in specification.zip
-        ]
-        for chosen in _product(values, bundles):
+        for parts in itertools.product(*_dimensions(specification, values, given)):
+            chosen = {axis: value for part in parts for axis, value in part.items()}
             yield from _with_settings(chosen, values.get(RATES, ()))
 
 
 def most_cells(specification: StudySpecification) -> int:
     """Return how many cells a study has at most, without making them: excluded ones count, too."""
-    return sum(_most_cells(specification, values, given) for values, given in blocks(specification))
+    cells = 0
+    for values, given in blocks(specification):
+        dimensions = _dimensions(specification, values, given)
+        is_bundled = any(RATES in dimension[0] for dimension in dimensions)
+        rates = 1 if is_bundled else len(values.get(RATES, ()))
+        cells += math.prod(
+            sum(_most_cells(part, rates) for part in dimension) for dimension in dimensions
+        )
+    return cells
 
 
-def _most_cells(
-    specification: StudySpecification, values: Mapping[str, list[Value]], given: Collection[str]
-) -> int:
-    counts = {axis: len(choices) for axis, choices in values.items()}
-    bundles = [[axis for axis in bundle if axis not in given] for bundle in specification.zip]
-    rates = counts.pop(RATES, 0)
-    if any(RATES in bundle for bundle in bundles):
-        rates = 1
-    counts["batch_sizes"] = sum(
-        len(value.value.sizes(_LARGEST)) if isinstance(value.value, PowersOfTwo) else 1
-        for value in values.get("batch_sizes", ())
-    )
-    counts["optimizer"] = sum(
-        math.prod(len(getattr(value.value, name)) or 1 for name in HYPERPARAMETERS)
-        * (len(value.value.learning_rates) or rates)
-        for value in values["optimizer"]
-    )
-    for bundle in bundles:
-        # The values of a bundle go together: its first axis stands for all.
-        for axis in [axis for axis in bundle if axis in counts][1:]:
-            counts[axis] = 1
-    return math.prod(counts.values())
+def _most_cells(part: Mapping[str, Value], rates: int) -> int:
+    cells = 1
+    if "batch_sizes" in part and isinstance(part["batch_sizes"].value, PowersOfTwo):
+        cells *= len(part["batch_sizes"].value.sizes(_LARGEST))
+    if "optimizer" in part:
+        optimizer: OptimizerChoice = part["optimizer"].value
+        cells *= math.prod(len(getattr(optimizer, name)) or 1 for name in HYPERPARAMETERS)
+        cells *= len(optimizer.learning_rates) or rates
+    return cells
 
 
 _LARGEST = 2**63  # stands for the number of training examples before it is known
@@ -102,22 +94,24 @@ def _values(axes: Axes, location: Location, given: Collection[str]) -> dict[str,
     }
 
 
-def _product(
-    values: Mapping[str, list[Value]], bundles: Sequence[Sequence[str]]
-) -> Iterator[dict[str, Value]]:
-    bundled = {axis: tuple(bundle) for bundle in bundles for axis in bundle}
-    alone = [axis for axis in values if axis not in bundled and axis != RATES]
+def _dimensions(
+    specification: StudySpecification, values: Mapping[str, list[Value]], given: Collection[str]
+) -> list[list[dict[str, Value]]]:
+    """Return what is multiplied: the values of each axis, or those of a bundle together."""
+    bundled: dict[str, tuple[str, ...]] = {axis: (axis,) for axis in values if axis != RATES}
+    for bundle in specification.zip:
+        axes = tuple(axis for axis in bundle if axis in values and axis not in given)
+        bundled |= dict.fromkeys(axes, axes)
     # In the order of the axes, a bundle where its first axis stands.
-    names = dict.fromkeys(
-        bundled.get(axis, (axis,)) for axis in values if axis in bundled or axis in alone
-    )
-    dimensions = [zip(*(values[axis] for axis in axes), strict=True) for axes in names]
-    for chosen in itertools.product(*dimensions):
-        yield {
-            axis: value
-            for axes, together in zip(names, chosen, strict=True)
-            for axis, value in zip(axes, together, strict=True)
-        }
+    names = dict.fromkeys(bundled[axis] for axis in values if axis in bundled)
+    # Axes of unequal length are a mistake that is told elsewhere.
+    return [
+        [
+            dict(zip(axes, together, strict=True))
+            for together in zip(*(values[axis] for axis in axes), strict=False)
+        ]
+        for axes in names
+    ]
 
 
 def _with_settings(
