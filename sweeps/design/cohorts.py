@@ -44,7 +44,7 @@ def plan(trials: Iterable[Trial], jobs: int) -> list[Cohort]:
         for configuration, by_seed in grouped.items()
         for settings, seeds in _seeds_by_settings(by_seed).items()
     ]
-    share = sum(_cost(c, len(seeds), len(settings)) for c, seeds, settings in products) / jobs
+    share = sum(_cost(c, len(seeds) * len(settings)) for c, seeds, settings in products) / jobs
     cohorts = [
         cohort
         for configuration, seeds, settings in products
@@ -55,16 +55,42 @@ def plan(trials: Iterable[Trial], jobs: int) -> list[Cohort]:
 
 def cohort_cost(cohort: Cohort) -> float:
     """Return the predicted microseconds of training a cohort on one core."""
-    return _cost(cohort.configuration, len(cohort.seeds), len(cohort.settings))
+    return _cost(cohort.configuration, len(cohort.seeds) * len(cohort.settings))
+
+
+def _cost(configuration: Configuration, lanes: int) -> float:
+    budget = configuration.budget
+    limit = inf if budget.seconds is None else 1e6 * budget.seconds
+    if not is_countable(budget):
+        return limit
+    updates, examples = updates_of(configuration), examples_of(configuration)
+    evaluations = len(evaluation_cadence(configuration)) * _evaluation_cost(configuration, lanes)
+    return min(limit, _training_cost(configuration, lanes, updates, examples) + evaluations)
 
 
 def update_cost(configuration: Configuration, lanes: int) -> float:
     """Return the predicted microseconds of one update of a cohort on one core."""
-    parameters, size = configuration.architecture.parameter_count, configuration.batch_size
-    calls = max(configuration.shards, -(-size // ROWS))
-    elements = OPTIMIZERS[configuration.optimizer].slots * parameters * SLOT_COST
-    elements += size * (parameters * EXAMPLE_COST + example_cost(configuration))
-    return calls * CALL_COST + lanes * (LANE_COST + _itemsize(configuration) / 4 * elements)
+    return _training_cost(configuration, lanes, 1, configuration.batch_size)
+
+
+def _training_cost(configuration: Configuration, lanes: int, updates: int, examples: int) -> float:
+    state = OPTIMIZERS[configuration.optimizer].slots * configuration.architecture.parameter_count
+    calls = updates * max(configuration.shards, -(-configuration.batch_size // ROWS))
+    elements = updates * state * SLOT_COST + examples * _gradient_cost(configuration)
+    width = _itemsize(configuration) / 4
+    return calls * CALL_COST + lanes * (updates * LANE_COST + width * elements)
+
+
+def _evaluation_cost(configuration: Configuration, lanes: int) -> float:
+    passes = CURVATURE_PASSES if configuration.noise_curvature else 1
+    elements = configuration.train_items * example_cost(configuration)
+    elements += configuration.noise_examples * passes * _gradient_cost(configuration)
+    return EVALUATION_COST + lanes * _itemsize(configuration) / 4 * elements
+
+
+def _gradient_cost(configuration: Configuration) -> float:
+    parameters = configuration.architecture.parameter_count
+    return parameters * EXAMPLE_COST + example_cost(configuration)
 
 
 def example_cost(configuration: Configuration) -> float:
@@ -100,33 +126,6 @@ def most_lanes(configuration: Configuration) -> int:
     return max(1, min(max(best, FEW_LANES), MOST_BYTES // lane_bytes(configuration)))
 
 
-def _cost(configuration: Configuration, seeds: int, settings: int) -> float:
-    budget = configuration.budget
-    limit = inf if budget.seconds is None else 1e6 * budget.seconds
-    if not is_countable(budget):
-        return limit
-    width, updates = _itemsize(configuration) / 4, updates_of(configuration)
-    calls = updates * max(configuration.shards, -(-configuration.batch_size // ROWS))
-    per_lane = updates * LANE_COST + width * _elements_cost(configuration, updates)
-    fixed = calls * CALL_COST + len(evaluation_cadence(configuration)) * EVALUATION_COST
-    return min(limit, fixed + seeds * settings * per_lane)
-
-
-def _elements_cost(configuration: Configuration, updates: int) -> float:
-    """Return what the parameters, the state and the outputs of a lane cost."""
-    parameters = configuration.architecture.parameter_count
-    evaluations = len(evaluation_cadence(configuration))
-    noise_passes = CURVATURE_PASSES if configuration.noise_curvature else 1
-    noise_examples = evaluations * configuration.noise_examples * noise_passes
-    differentiated = examples_of(configuration) + noise_examples
-    passed = differentiated + evaluations * configuration.train_items
-    return (
-        updates * OPTIMIZERS[configuration.optimizer].slots * parameters * SLOT_COST
-        + differentiated * parameters * EXAMPLE_COST
-        + passed * example_cost(configuration)
-    )
-
-
 def _seeds_by_settings(
     by_seed: dict[int, set[Settings]],
 ) -> dict[tuple[Settings, ...], list[int]]:
@@ -145,7 +144,7 @@ def _pieces(
 ) -> Iterator[Cohort]:
     lanes = most_lanes(configuration)
     for part in _chunks(settings, -(-len(settings) // lanes)):
-        cost = _cost(configuration, len(seeds), len(part))
+        cost = _cost(configuration, len(seeds) * len(part))
         pieces = max(-(-len(seeds) * len(part) // lanes), round(cost / share))
         for some_seeds in _chunks(seeds, min(pieces, len(seeds))):
             yield Cohort(configuration, some_seeds, part)
