@@ -17,8 +17,7 @@ from sweeps.data.parameters import pairs_of, read_parameters
 from sweeps.data.registry import load
 from sweeps.data.splits import Preparation, Source
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.experiment import Experiment
-from sweeps.design.stages import fresh_trials
+from sweeps.design.experiment import Experiment, trials_of
 from sweeps.errors import StoreError
 from sweeps.spec.model import to_toml
 from sweeps.store._store import Store
@@ -141,7 +140,7 @@ def test_a_description_shows_what_the_budget_and_the_seeds_of_each_batch_size_ar
     keys: dict[str, Any],
 ) -> None:
     study = checked(keys, refinement_seeds=2)
-    stages = {REFINE: fresh_trials([(study.groups[0], 40, 0.5)], (13, 14, 15))}
+    stages = {REFINE: trials_of([(study.groups[0], 40, 0.5)], (13, 14, 15), evaluate_test=True)}
     ended = {planned.trial.identity for planned in stages[REFINE][:2]}
     description = describe(study, stages, {"specification": ""}, ended)
     (described,) = description.groups
