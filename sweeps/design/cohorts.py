@@ -13,7 +13,7 @@ import numpy as np
 from bpengine.optim import OPTIMIZERS
 from bpengine.passes import ROWS
 from bpengine.training.lockstep import lanes_in_cache
-from sweeps.design.engine_recipe import evaluation_cadence, examples_of, is_countable, updates_of
+from sweeps.design.engine_recipe import evaluation_cadence, is_countable, totals_of
 from sweeps.design.trials import Cohort, Configuration, Settings, Trial
 
 T = TypeVar("T")
@@ -63,9 +63,9 @@ def _cost(configuration: Configuration, lanes: int) -> float:
     limit = inf if budget.seconds is None else 1e6 * budget.seconds
     if not is_countable(budget):
         return limit
-    updates, examples = updates_of(configuration), examples_of(configuration)
     evaluations = len(evaluation_cadence(configuration)) * _evaluation_cost(configuration, lanes)
-    return min(limit, _training_cost(configuration, lanes, updates, examples) + evaluations)
+    training = _training_cost(configuration, lanes, *totals_of(configuration))
+    return min(limit, training + evaluations)
 
 
 def update_cost(configuration: Configuration, lanes: int) -> float:

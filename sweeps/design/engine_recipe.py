@@ -31,18 +31,8 @@ def evaluation_cadence(configuration: Configuration) -> tuple[int, ...]:
     points = evaluation_points(examples, budget.epochs) if budget.epochs else _open_ended(examples)
     if not is_countable(budget):
         return points
-    last = examples_of(configuration)
+    _, last = totals_of(configuration)
     return (*(point for point in points if point < last), last)
-
-
-def examples_of(configuration: Configuration) -> int:
-    """Return how many examples a trial processes under a countable budget."""
-    return _totals(configuration)[1]
-
-
-def updates_of(configuration: Configuration) -> int:
-    """Return how many updates a trial makes under a countable budget."""
-    return _totals(configuration)[0]
 
 
 def is_countable(budget: Budget) -> bool:
@@ -51,8 +41,9 @@ def is_countable(budget: Budget) -> bool:
 
 
 @functools.lru_cache
-def _totals(configuration: Configuration) -> tuple[int, int]:
-    """Return updates and examples; long trainings have many epochs to be counted."""
+def totals_of(configuration: Configuration) -> tuple[int, int]:
+    """Return how many updates a trial makes under a countable budget, and on how many examples."""
+    # Long trainings have many epochs to be counted.
     first, growth = configuration.batch_size, configuration.growth
 
     def batch_size(epoch: int) -> int:

@@ -14,7 +14,7 @@ from reports.schema import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column,
 from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError, counted
 from sweeps.manage._named_metrics import as_named, is_negative, turn
 from sweeps.store import Plan, Store, read_experiment, strict
-from sweeps.worker.measure import workload_of_group
+from sweeps.worker.measure import workload_of
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
@@ -90,7 +90,7 @@ def _plan(store: Store) -> tuple[list[tuple[str, str, str]], list[tuple[str, str
         return [], [], [str(error)]
     stages = Plan(store, experiment).stages().items()
     places = [(stage, group, t.identity) for stage, planned in stages for group, t in planned]
-    return places, [(g.label, workload_of_group(g).identity) for g in experiment.groups], []
+    return places, [(g.label, workload_of(g).identity) for g in experiment.groups], []
 
 
 def _csv(frame: pd.DataFrame, path: Path) -> None:

@@ -25,7 +25,7 @@ from sweeps.worker.measure import (
     Measurement,
     Workload,
     time_updates,
-    workload_of_group,
+    workload_of,
 )
 from sweeps.worker.train import one_blas_thread
 
@@ -34,7 +34,7 @@ def measurements_of(experiment: Experiment) -> dict[Workload, tuple[Group, list[
     """Return what a study's benchmark measures, by workload, on the data of its first group."""
     workloads: dict[Workload, tuple[Group, dict[object, Measurement]]] = {}
     for group in experiment.groups:
-        workload = workload_of_group(group)
+        workload = workload_of(group)
         _, measurements = workloads.setdefault(workload, (group, {}))
         for size in group.grid:
             for measurement in _measurements(experiment, group, workload, size):

@@ -31,7 +31,7 @@ from sweeps.data.splits import CLASSIFICATION, SCALINGS
 from sweeps.design import Planned, fields_from
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.checks.contradictions import contradictions
-from sweeps.design.engine_recipe import examples_of, updates_of
+from sweeps.design.engine_recipe import totals_of
 from sweeps.design.experiment import Experiment
 from sweeps.design.families import Group, budget_text, growth_text, schedule_text
 from sweeps.design.stages import derived
@@ -39,7 +39,7 @@ from sweeps.errors import StoreError, UsageError, pairs_text
 from sweeps.spec import StudySpecification, given
 from sweeps.spec.model import from_toml, to_toml
 from sweeps.store._store import Store
-from sweeps.worker.measure import workload_of_group
+from sweeps.worker.measure import workload_of
 
 
 def save_experiment(store: Store, experiment: Experiment) -> None:
@@ -190,7 +190,7 @@ def results_of(plan: Plan) -> StudyResults:
     """Return the results of a study as they are now, complete or not."""
     store, experiment, stages = plan.store, plan.experiment, plan.stages()
     trials, ended = store.trials_table(stages), store.statuses().keys()
-    workloads = {group.label: workload_of_group(group).identity for group in experiment.groups}
+    workloads = {group.label: workload_of(group).identity for group in experiment.groups}
     return StudyResults(
         replace(
             describe(experiment, stages, store.facts(), ended),
@@ -243,7 +243,8 @@ def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescripti
     family, shared, facts = group.family, group.family.shared, group.family.facts
     budget = shared.budget
     # How much is done in a time, nobody knows.
-    cells = {} if budget.seconds else {size: family.configuration(size) for size in group.grid}
+    sizes = () if budget.seconds else group.grid
+    totals = {size: totals_of(family.configuration(size)) for size in sizes}
     only_epochs = budget.epochs and not (budget.updates or budget.examples or budget.seconds)
     values = fields_from(GroupDescription, shared, facts) | {
         "group": group.label,
@@ -263,8 +264,8 @@ def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescripti
         "gradient_bytes": shared.architecture.parameter_count * np.dtype(shared.dtype).itemsize,
         "memory_reference": family.memory_reference,
         "growth": growth_text(shared.growth),
-        "budget_updates": {size: updates_of(cell) for size, cell in cells.items()},
-        "budget_examples": {size: examples_of(cell) for size, cell in cells.items()},
+        "budget_updates": {size: updates for size, (updates, _) in totals.items()},
+        "budget_examples": {size: examples for size, (_, examples) in totals.items()},
         "refinement_seeds": {size: tuple(seeds) for size, seeds in refined.items()},
         "further": pairs_text(shared.further),
         "memories": MEMORIES,

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 
@@ -19,7 +19,7 @@ from bpengine.passes import sequential
 from bpengine.training import Lockstep
 from bpengine.training.minibatches import segments
 from reports.schema import ONE_PIECE, PER_ITEM, TENSOR
-from sweeps.design import Configuration, fields_from
+from sweeps.design import fields_from
 from sweeps.design.families import Group
 
 ROUNDS = 7
@@ -70,16 +70,12 @@ class Workload:
         return plain and layers == {"sigmoid"} and self.local_updates == 1
 
 
-def workload_of(configuration: Configuration, hyperparameters: Mapping[str, float]) -> Workload:
-    """Return the workload of a configuration."""
+def workload_of(group: Group) -> Workload:
+    """Return what the time of a group's updates depends on."""
+    hyperparameters = dict(group.family.hyperparameters)
     idle = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": math.inf}
     extras = tuple(name for name, value in idle.items() if hyperparameters[name] != value)
-    return Workload(**fields_from(Workload, configuration), extras=extras)
-
-
-def workload_of_group(group: Group) -> Workload:
-    """Return what the time of a group's updates depends on."""
-    return workload_of(group.family.shared, dict(group.family.hyperparameters))
+    return Workload(**fields_from(Workload, group.family.shared), extras=extras)
 
 
 @dataclass(frozen=True)

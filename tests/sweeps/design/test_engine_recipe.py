@@ -27,9 +27,8 @@ from sweeps.design.engine_recipe import (
     DENSE,
     DOUBLINGS,
     evaluation_cadence,
-    examples_of,
     recipe_of,
-    updates_of,
+    totals_of,
 )
 from sweeps.design.trials import Configuration, settings_of
 
@@ -93,7 +92,7 @@ def test_training_is_evaluated_at_its_start_and_its_end(
     configuration = replace(PLAIN, budget=budget, batch_size=size, growth=growth)
     points = evaluation_cadence(configuration)
     assert points[0] == 0
-    assert points[-1] == examples_of(configuration)
+    assert points[-1] == totals_of(configuration)[1]
     assert all(point < other for point, other in pairwise(points))
 
 
@@ -148,7 +147,6 @@ def test_the_engine_makes_as_many_updates_and_evaluations(change: dict[str, Any]
         [{"learning_rate": 0.001}],
         recipe_of(configuration),
     )
-    assert trained.updates == updates_of(configuration)
-    assert trained.examples == examples_of(configuration)
+    assert (trained.updates, trained.examples) == totals_of(configuration)
     assert trained.curves.examples[-1] == trained.examples
     assert trained.curves.examples[0] == 0

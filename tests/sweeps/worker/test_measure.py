@@ -125,20 +125,19 @@ def test_every_field_of_a_workload_counts() -> None:
 
 
 def test_a_workload_is_what_its_group_does(experiment: Experiment) -> None:
-    family = experiment.groups[0].family
-    assert workload_of(family.shared, dict(family.hyperparameters)) == replace(
-        PLAIN, widths=(4, 4, 3)
-    )
+    assert workload_of(experiment.groups[0]) == replace(PLAIN, widths=(4, 4, 3))
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_extras_are_what_costs_time(optimizer: str, experiment: Experiment) -> None:
-    shared = replace(experiment.groups[0].family.shared, optimizer=optimizer)
-    defaults = OPTIMIZERS[optimizer].defaults
-    extras = {"weight_decay"} if defaults["weight_decay"] else set()
-    assert {*workload_of(shared, defaults).extras} == extras
-    every = {**defaults, "l2": 0.1, "weight_decay": 0.1, "clip_norm": 1.0}
-    assert workload_of(shared, every).extras == ("l2", "weight_decay", "clip_norm")
+    def extras(hyperparameters: dict[str, float]) -> tuple[str, ...]:
+        family = replace(group.family, hyperparameters=tuple(hyperparameters.items()))
+        return workload_of(replace(group, family=family)).extras
+
+    group, defaults = experiment.groups[0], {**OPTIMIZERS[optimizer].defaults}
+    assert extras(defaults) == ("weight_decay",) * (defaults["weight_decay"] > 0)
+    every = ("l2", "weight_decay", "clip_norm")
+    assert extras(defaults | dict.fromkeys(every, 0.1)) == every
 
 
 WITHOUT_REFERENCE = {
