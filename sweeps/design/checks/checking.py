@@ -15,7 +15,7 @@ from sweeps.data import REGRESSION, Preparation, Source
 from sweeps.data.facts import DataFacts, Facts, facts_of, key_of
 from sweeps.data.registry import SourceError, load, read_source
 from sweeps.data.splits import preparation_problems
-from sweeps.design._combinations import Combination, Value, blocks, most_cells
+from sweeps.design._combinations import Combination, Value, blocks
 from sweeps.design._grid import Cell, cells_of, output_of, sizes_of
 from sweeps.design.checks.contradictions import Contradiction, contradictions
 from sweeps.design.experiment import Experiment, refinement_seeds
@@ -30,7 +30,6 @@ from sweeps.spec.types import (
     LARGEST_RATE,
     METRICS,
     MOST_EPOCHS,
-    MOST_TRIALS,
     NEGATIVES,
     SMALLEST_RATE,
 )
@@ -48,19 +47,11 @@ def experiment_of(keys: Mapping[str, Any], source: str, folder: Path) -> Experim
     data: Facts = {}
     if not problems:
         data, problems = _data(specification, sources, keys)
-        problems += _misfits(specification, data, keys)
+        misfits = dict.fromkeys(_misfits(specification, data))
+        problems += [misfit.problem(keys) for misfit in misfits]
     if problems:
         raise SpecificationError(source, problems)
     return Experiment(specification, data)
-
-
-def _misfits(
-    specification: StudySpecification, data: Facts, keys: Mapping[str, Any]
-) -> list[Problem]:
-    if most_cells(specification) > MOST_TRIALS:
-        return []
-    misfits = dict.fromkeys(_all_misfits(specification, data))
-    return [misfit.problem(keys) for misfit in misfits]
 
 
 def _datasets(specification: StudySpecification) -> Iterator[Value]:
@@ -112,7 +103,7 @@ UNBOUNDED = ("identity", "leaky_relu")
 """Outputs that can be any number, as standardised targets are."""
 
 
-def _all_misfits(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
+def _misfits(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:
     yield from _same_data(specification, data)
     yield from _repeated_sizes(specification, data)
     cells = [*cells_of(specification, data)]
