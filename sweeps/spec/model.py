@@ -38,12 +38,7 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 def _seeds(value: object) -> list[Any]:
-    return expanded(value, _consecutive, MOST_SEEDS, "seeds")
-
-
-def _consecutive(table: dict[str, Any]) -> list[Any]:
-    seeds = SeedRange.model_validate(table)
-    return list(range(seeds.first, seeds.first + seeds.count))
+    return expanded(value, SeedRange, MOST_SEEDS, "seeds")
 
 
 def _no_repetition(values: tuple[int, ...]) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
@@ -58,26 +58,19 @@ def _too_many(most: int, noun: str) -> PydanticCustomError:
     return PydanticCustomError("many", f"must hold at most {most} {noun}")
 
 
-def expanded(
-    value: object, spread: Callable[[dict[str, Any]], list[Any]], most: int, noun: str
-) -> list[Any]:
+def expanded(value: object, ranges: type[LogSpace | SeedRange], most: int, noun: str) -> list[Any]:
     """Return a list in which tables that represent several values are replaced by these."""
     values: list[Any] = []
     for item in listed(value):
-        values += spread(dict(item)) if isinstance(item, Mapping) else [item]
+        is_range = isinstance(item, Mapping)
+        values += ranges.model_validate(dict(item)).values() if is_range else [item]
         if len(values) > most:
             raise _too_many(most, noun)
     return values
 
 
 def _rates(value: object) -> list[Any]:
-    return expanded(value, _logspace, MOST_VALUES, "values")
-
-
-def _logspace(table: dict[str, Any]) -> list[Any]:
-    spread = LogSpace.model_validate(table)
-    (low, high), steps = spread.logspace, spread.count - 1
-    return [rounded(low * (high / low) ** (step / steps)) for step in range(spread.count)]
+    return expanded(value, LogSpace, MOST_VALUES, "values")
 
 
 def rounded(rate: float) -> float:
@@ -115,8 +108,7 @@ def _power_of_two(number: int) -> int:
     return number
 
 
-LARGEST_SEED = LARGEST_WHOLE
-Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_WHOLE)]
 
 
 class SeedRange(Strict):
@@ -124,6 +116,10 @@ class SeedRange(Strict):
 
     first: Seed = Field(description="the smallest")
     count: int = Field(ge=1, le=MOST_SEEDS, description="how many")
+
+    def values(self) -> range:
+        """Return the seeds."""
+        return range(self.first, self.first + self.count)
 
 
 class LogSpace(Strict):
@@ -133,6 +129,11 @@ class LogSpace(Strict):
         description="smallest and largest rate"
     )
     count: int = Field(ge=2, le=MOST_VALUES, description="how many, both ends included")
+
+    def values(self) -> list[float]:
+        """Return the rates."""
+        (low, high), steps = self.logspace, self.count - 1
+        return [rounded(low * (high / low) ** (step / steps)) for step in range(self.count)]
 
 
 def _size_kind(value: object) -> str:

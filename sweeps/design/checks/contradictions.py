@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bpengine.optim import OPTIMIZERS
+from sweeps.data.parameters import LARGEST_WHOLE
 from sweeps.design._combinations import RATES, Value, blocks, most_cells
 from sweeps.errors import Problem, did_you_mean, shown
 from sweeps.spec import Location, StudySpecification, path_of
@@ -18,7 +19,7 @@ from sweeps.spec.axes import (
     OptimizerChoice,
     ScheduleChoice,
 )
-from sweeps.spec.types import LARGEST_SEED, MOST_TRIALS, NONE
+from sweeps.spec.types import MOST_TRIALS, NONE
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ def _seeds(specification: StudySpecification) -> Iterator[Contradiction]:
     if wanted and not fresh:
         text = f"is {wanted}, but without `confirmation_seeds` there is nothing to refine."
         yield Contradiction(("refinement_seeds",), text)
-    if wanted and max((*fresh, *specification.seeds), default=0) + wanted > LARGEST_SEED:
-        text = f"must leave every seed at most {LARGEST_SEED}, but adds {wanted} to the largest."
+    if wanted and max((*fresh, *specification.seeds), default=0) + wanted > LARGEST_WHOLE:
+        text = f"must leave every seed at most {LARGEST_WHOLE}, but adds {wanted} to the largest."
         yield Contradiction(("refinement_seeds",), text)
     if specification.noise_examples == 1:
         text = "must be 0 or at least 2, but is 1: a single gradient has no spread."
