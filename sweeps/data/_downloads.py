@@ -26,11 +26,6 @@ from sweeps.errors import DataError
 
 NETWORK_SECONDS = 30.0  # a server that is silent for so long is given up
 CACHE_VARIABLE = "SCIKIT_LEARN_DATA"
-NO_CACHE = (
-    "can't be chosen by a specification, which may be somebody else's: scikit-learn loads pickles "
-    f"from there. Set the environment variable {CACHE_VARIABLE} to a folder that you trust."
-)
-"""Why `data_home` is refused."""
 
 OPENML = re.compile(r"openml:(?P<name>[^@\s/\\]+)@(?P<version>[1-9][0-9]*)")
 """How data of OpenML are named. The name becomes part of a path, so it leads to no folder."""

@@ -12,13 +12,7 @@ from typing import Any
 import numpy as np
 
 from sweeps.data._dataset import classification, regression
-from sweeps.data._downloads import (
-    FETCHED,
-    NO_CACHE,
-    OPENML,
-    OpenMLParameters,
-    fetch,
-)
+from sweeps.data._downloads import FETCHED, OPENML, OpenMLParameters, fetch
 from sweeps.data._generators import GENERATORS, Parameters, generate, generator_problems
 from sweeps.data.files import _arrow_files as arrow_files
 from sweeps.data.files import _npz_files as npz_files
@@ -128,15 +122,9 @@ def _named(given: dict[str, Any]) -> tuple[Source, list[Problem]]:
     if problem := _name_problem(name):
         return Source(""), [Problem(".name" if given else "", problem, about_data=True)]
     parameters, problems = read_parameters(given, parameters_of(name), name)
-    if parameters is not None:
-        if isinstance(parameters, Parameters):
-            problems = generator_problems(name, parameters)
-        return Source(name, pairs_of(parameters)), problems
-    downloaded = name not in BUNDLED and name not in GENERATORS
-    return Source(""), [
-        Problem(problem.path, NO_CACHE) if downloaded and problem.path == ".data_home" else problem
-        for problem in problems
-    ]
+    if isinstance(parameters, Parameters):
+        problems = generator_problems(name, parameters)
+    return Source(name, pairs_of(parameters)), problems
 
 
 def _name_problem(name: object) -> str:

@@ -253,7 +253,7 @@ def test_without_a_network_it_shows_what_failed_and_what_to_do(name: str, tmp_pa
 def test_a_specification_does_not_say_where_the_cache_is(name: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as refused:
         read_source({"name": name, "data_home": str(tmp_path)}, folder=tmp_path)
-    states(str(refused.value), "data_home can't be chosen", "SCIKIT_LEARN_DATA")
+    states(str(refused.value), "data_home is no parameter of", name)
     assert refused.value.exit_code == 2
 
 
