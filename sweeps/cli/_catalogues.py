@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from reports.figures import NAMES
@@ -29,7 +28,7 @@ def _studies() -> Entries:
 def _datasets() -> Entries:
     from sweeps.data.registry import catalogue
 
-    return [*map(asdict, catalogue())]
+    return catalogue()
 
 
 CATALOGUES: Mapping[str, Callable[[], Entries]] = {

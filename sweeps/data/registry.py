@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -199,30 +198,21 @@ def _digits_file() -> Path:
     return Path(package).parent / "datasets" / "data" / "digits.csv.gz"
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A dataset that can be named."""
-
-    name: str
-    kind: str
-    task: str
-    examples: int  # with the parameters at their defaults, as are the features
-    features: int  # before categories become features of their own
-    network: bool = False  # whether it is downloaded at first use
-
-
-def catalogue() -> list[Entry]:
-    """Return all datasets with a name of their own: bundled, generated, downloaded ones."""
+def catalogue() -> list[dict[str, Any]]:
+    """Return what there is to know of each dataset with a name of its own before it is chosen."""
+    # Sizes with the parameters at their defaults, before categories become features.
     bundled = [(name, load(Source(name))) for name in BUNDLED]
     generated = [(name, made, made.parameters()) for name, made in GENERATORS.items()]
-    return [
-        *(Entry(name, "bundled", data.task, *data.inputs.shape) for name, data in bundled),
+    rows: list[tuple[Any, ...]] = [
+        *((name, "bundled", data.task, *data.inputs.shape) for name, data in bundled),
         *(
-            Entry(name, "generated", made.task, defaults.samples, made.features(defaults))
+            (name, "generated", made.task, defaults.samples, made.features(defaults))
             for name, made, defaults in generated
         ),
         *(
-            Entry(name, "downloaded", data.task, data.examples, data.features, network=True)
+            (name, "downloaded", data.task, data.examples, data.features)
             for name, data in FETCHED.items()
         ),
     ]
+    facts = ("name", "kind", "task", "examples", "features")
+    return [dict(zip(facts, row, strict=True)) | {"network": row[0] in FETCHED} for row in rows]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -148,10 +148,6 @@ class Planned(NamedTuple):
 
     group: str
     trial: Trial
-
-
-Stages = Mapping[str, Sequence[Planned]]
-"""What is planned, stage by stage, as far as the results so far determine it."""
 
 
 def _json(value: object) -> str:
