@@ -13,16 +13,20 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from bpengine import Budget, Schedule
+from bpengine import Budget, Schedule, Trainer
 from sweeps.data import registry as datasets
 from sweeps.data.splits import Dataset, Preparation, Source
 from sweeps.design.trials import Cohort, Configuration, settings_of
+from sweeps.worker import train as worker
 from sweeps.worker.tasks import Task, train
 from sweeps.worker.train import Outcome, threads
+
+if TYPE_CHECKING:
+    import pytest
 
 POISON = 0.666
 
@@ -84,6 +88,40 @@ def cohort(*rates: float, seeds: tuple[int, ...] = (1, 2), **changes: Any) -> Co
     """Return a cohort of small networks."""
     settings = tuple(settings_of("sgd", rate, {}) for rate in rates)
     return Cohort(configuration(**changes), seeds, settings)
+
+
+def stable(outcomes: list[Outcome]) -> list[tuple[Any, ...]]:
+    """Return outcomes without what time determines, ready to be compared to the byte."""
+    timed = {"train_seconds", "started", "ended"}
+    return [
+        tuple(
+            value.tobytes() if isinstance(value, np.ndarray) else repr(value)
+            for name, value in vars(outcome).items()
+            if name not in timed
+        )
+        for outcome in outcomes
+    ]
+
+
+class CutError(Exception):
+    """A worker's end, as far as its checkpoint is concerned."""
+
+
+_RUN = Trainer.run
+
+
+def cut_after(patch: pytest.MonkeyPatch, cuts: int) -> None:
+    """Make the next training end after this many cuts, each of which keeps a checkpoint."""
+    left = iter(range(cuts))
+
+    def counted(trainer: Trainer, **keys: Any) -> None:
+        if next(left, None) is None:
+            raise CutError
+        _RUN(trainer, **keys)
+
+    patch.setattr(worker, "CUT_SECONDS", 0.0)
+    patch.setattr(worker, "EVERY_SECONDS", 0.0)
+    patch.setattr(Trainer, "run", counted)
 
 
 def is_poisoned(task: Task) -> bool:

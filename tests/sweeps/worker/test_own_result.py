@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from faults import configuration
+from faults import CutError, configuration, cut_after
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bpengine import BatchGrowth, Budget, Schedule, Trainer
+from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.optim._optimizers import OPTIMIZERS
 from sweeps.design.trials import Cohort, Trial, settings_of
 from sweeps.manage.merge import merge
@@ -111,30 +112,14 @@ def parts(cohort: Cohort, at: int, *, by_seed: bool) -> Iterator[Cohort]:
             yield Cohort(cohort.configuration, seeds, chosen)
 
 
-class CutError(Exception):
-    """A worker's end, as far as its checkpoint is concerned."""
-
-
 def cut_and_resumed(cohort: Cohort, folder: Path, cuts: int) -> dict[str, Row]:
     """Return what a cohort gives whose worker ends after this many cuts."""
     workspace = Workspace(folder)
     workspace.open()
-    run, left = Trainer.run, iter(range(cuts))
-
-    def counted(trainer: Trainer, **keys: Any) -> None:
-        if next(left, None) is None:
-            raise CutError
-        run(trainer, **keys)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "CUT_SECONDS", 0.0)
-        patch.setattr(worker, "EVERY_SECONDS", 0.0)
-        patch.setattr(Trainer, "run", counted)
-        try:
-            return rows(cohort, workspace)
-        except CutError:
-            patch.setattr(Trainer, "run", run)
-            return rows(cohort, workspace)
+    with pytest.MonkeyPatch.context() as patch, suppress(CutError):
+        cut_after(patch, cuts)
+        return rows(cohort, workspace)
+    return rows(cohort, workspace)
 
 
 @pytest.mark.usefixtures("loadable")

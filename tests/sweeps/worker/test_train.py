@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faults import cohort, made
+from faults import CutError, cohort, cut_after, made, stable
 from refused import entered, refusal, states
 
 from bpengine import Budget, Trainer, evaluate, train
@@ -27,7 +27,6 @@ from sweeps.worker import train as worker
 from sweeps.worker.checkpoints import checkpoint_path, read_checkpoint
 from sweeps.worker.train import (
     FINAL_VALUES,
-    Outcome,
     failed,
     limit_blas,
     one_blas_thread,
@@ -35,21 +34,6 @@ from sweeps.worker.train import (
     threads,
 )
 from sweeps.worker.workspace import Workspace
-
-
-def stable(outcomes: list[Outcome]) -> list[tuple[Any, ...]]:
-    """Return outcomes without what time determines, ready to be compared to the byte."""
-    return [
-        tuple(
-            value.tobytes() if isinstance(value, np.ndarray) else repr(value)
-            for name, value in vars(outcome).items()
-            if name not in VOLATILE
-        )
-        for outcome in outcomes
-    ]
-
-
-VOLATILE = {"train_seconds", "started", "ended"}
 
 
 def test_outcomes_are_what_the_engine_gives(workspace: Workspace) -> None:
@@ -121,30 +105,6 @@ def test_without_a_workspace_the_dataset_is_loaded(monkeypatch: pytest.MonkeyPat
 LONG = {"budget": Budget(epochs=200), "batch_size": 5, "optimizer": "sgd"}
 
 
-class CutError(Exception):
-    """The worker's end, as far as a test can see it."""
-
-
-@pytest.fixture
-def cut(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that makes the next training end after this many cuts, silently."""
-    monkeypatch.setattr(worker, "CUT_SECONDS", 0.0)
-    monkeypatch.setattr(worker, "EVERY_SECONDS", 0.0)
-    run = Trainer.run
-
-    def after(cuts: int) -> None:
-        done = iter(range(cuts))
-
-        def counted(trainer: Trainer, **keys: Any) -> None:
-            if next(done, None) is None:
-                raise CutError
-            run(trainer, **keys)
-
-        monkeypatch.setattr(Trainer, "run", counted)
-
-    return after
-
-
 def test_trials_of_a_cohort_began_and_ended_together(workspace: Workspace) -> None:
     before = time.time()
     outcomes = run_cohort(cohort(0.1, 0.2), workspace)
@@ -155,13 +115,13 @@ def test_trials_of_a_cohort_began_and_ended_together(workspace: Workspace) -> No
 
 
 def test_a_cohort_that_goes_on_does_nothing_again_and_began_with_its_last_session(
-    workspace: Workspace, cut: Any, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = cohort(0.1, **LONG)
-    cut(5)
+    cut_after(monkeypatch, 5)
     with pytest.raises(CutError):
         run_cohort(long, workspace)
-    cut(10**9)
+    cut_after(monkeypatch, 10**9)
     names = [trial.identity for trial in long.trials]
     state = read_checkpoint(checkpoint_path(workspace.checkpoints, names), names)
     assert state is not None
@@ -192,10 +152,10 @@ def test_a_clock_that_is_set_back_does_not_end_a_cohort_before_it_began(
 
 @pytest.mark.usefixtures("loadable")
 def test_a_cohort_in_which_no_lane_learns_any_more_is_not_trained_on(
-    workspace: Workspace, cut: Any
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dead = cohort(1e30, **LONG, **LINEAR)
-    cut(10**9)
+    cut_after(monkeypatch, 10**9)
     whole = stable(run_cohort(dead))
     assert stable(run_cohort(dead, workspace)) == whole
     configuration = dead.configuration
@@ -222,8 +182,10 @@ def test_a_limit_that_is_kept_changes_nothing(workspace: Workspace) -> None:
     assert limited == stable(run_cohort(cohort(0.1), workspace))
 
 
-def test_a_budget_in_seconds_is_not_cut(workspace: Workspace, cut: Any) -> None:
-    cut(1)
+def test_a_budget_in_seconds_is_not_cut(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_after(monkeypatch, 1)
     timed = cohort(0.1, budget=Budget(seconds=0.02))
     assert {outcome.status for outcome in run_cohort(timed, workspace)} == {"ok"}
 
