@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 
-from bpengine import Architecture, Recipe, Split
+from bpengine import Architecture, Recipe
 from bpengine.optim._optimizers import OPTIMIZERS
 from bpengine.training.lockstep import Lockstep
 from reports.schema import ONE_PIECE, PER_ITEM, TENSOR
@@ -16,7 +17,7 @@ from sweeps.data.splits import Dataset, prepare
 from sweeps.design.experiment import Experiment
 from sweeps.design.trials import settings_of
 from sweeps.worker import measure as timing
-from sweeps.worker.measure import Measurement, Workload, workload_of
+from sweeps.worker.measure import Measurement, Round, Workload, workload_of
 
 PLAIN = Workload(
     widths=(4, 3, 3),
@@ -42,23 +43,31 @@ def measurement(workload: Workload, engine: str, size: int, lanes: int = 1) -> M
     return Measurement(workload, engine, tuple(range(1, lanes + 1)), settings, size)
 
 
-def splits_of(dataset: Dataset, experiment: Experiment) -> dict[int, Split]:
+Timed = Callable[..., list[Round]]
+
+
+@pytest.fixture
+def timed(experiment: Experiment, dataset: Dataset) -> Timed:
+    """Return a function that times measurements on the small study's data."""
     preparation = experiment.groups[0].family.facts.preparation
-    return {seed: prepare(dataset, preparation, seed)[0] for seed in (1, 2, 3)}
+    splits = {seed: prepare(dataset, preparation, seed)[0] for seed in (1, 2, 3)}
+
+    def rounds(*wanted: Measurement, **options: Any) -> list[Round]:
+        return [*timing.time_updates(wanted, splits.__getitem__, **options)]
+
+    return rounds
 
 
-def test_rounds_take_turns_over_engines_and_batch_sizes(
-    experiment: Experiment, dataset: Dataset
-) -> None:
+def test_rounds_take_turns_over_engines_and_batch_sizes(timed: Timed) -> None:
     wanted = [
         measurement(PLAIN, engine, size, lanes)
         for size in (1, 40)
         for engine, lanes in ((TENSOR, 1), (TENSOR, 3), (PER_ITEM, 1))
     ]
     before = time.time()
-    rounds = [*timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__)]
+    rounds = timed(*wanted)
     assert [(r.workload, r.engine, r.lanes, r.batch_size) for r in rounds] == (
-        [timed.key for timed in wanted] * timing.ROUNDS
+        [each.key for each in wanted] * timing.ROUNDS
     )
     assert [r.round for r in rounds[:: len(wanted)]] == [*range(timing.ROUNDS)]
     for measured in rounds:
@@ -69,9 +78,7 @@ def test_rounds_take_turns_over_engines_and_batch_sizes(
         assert measured.updates % {1: 90, 40: 2}[measured.batch_size] == 0
 
 
-def test_the_whole_batch_is_made_unsharded(
-    experiment: Experiment, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_whole_batch_is_made_unsharded(timed: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
 
     def lockstep(architecture: Architecture, data: Any, settings: Any, recipe: Recipe) -> Lockstep:
@@ -81,7 +88,7 @@ def test_the_whole_batch_is_made_unsharded(
     monkeypatch.setattr(timing, "Lockstep", lockstep)
     split = replace(PLAIN, shards=4)
     wanted = [measurement(split, engine, 40) for engine in (TENSOR, ONE_PIECE)]
-    rounds = [*timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__, rounds=1)]
+    rounds = timed(*wanted, rounds=1)
     assert made == [4, 1]
     assert [(r.workload, r.engine) for r in rounds] == [
         (split.identity, TENSOR),
@@ -90,16 +97,16 @@ def test_the_whole_batch_is_made_unsharded(
 
 
 def test_no_look_at_the_clock_is_long_delayed_and_no_more_worked_on_than_need_be(
-    experiment: Experiment, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+    timed: Timed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(timing, "MOST_UPDATES", 7)
         wanted = [measurement(PLAIN, engine, 1) for engine in (TENSOR, PER_ITEM)]
-        rounds = [*timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__)]
+        rounds = timed(*wanted)
         assert {r.updates % 7 for r in rounds} == {0}
     monkeypatch.setattr(timing, "MOST_EXAMPLES", 12)
     wanted = [measurement(PLAIN, TENSOR, size) for size in (4, 40)]
-    rounds = [*timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__)]
+    rounds = timed(*wanted)
     assert {r.updates % 3 for r in rounds if r.batch_size == 4} == {0}
     assert len(rounds) == 2 * timing.ROUNDS
 
@@ -165,9 +172,7 @@ TIMED = {
 
 
 @pytest.mark.parametrize("change", TIMED.values(), ids=TIMED)
-def test_every_workload_can_be_timed(
-    change: dict[str, object], experiment: Experiment, dataset: Dataset
-) -> None:
+def test_every_workload_can_be_timed(change: dict[str, object], timed: Timed) -> None:
     wanted = [measurement(replace(PLAIN, **change), TENSOR, 10, lanes) for lanes in (1, 2)]
-    rounds = [*timing.time_updates(wanted, splits_of(dataset, experiment).__getitem__)]
+    rounds = timed(*wanted)
     assert len(rounds) == 2 * timing.ROUNDS
