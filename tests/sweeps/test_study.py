@@ -121,41 +121,32 @@ def _results(folder: Path, study: Study) -> list[str]:
     return [*results(folder).trials["trial"]]
 
 
-def test_running_again_runs_nothing(
+def test_only_what_is_new_runs_and_changes_no_other_row(
     tmp_path: Path, keys: dict[str, Any], count_trials: list[int]
 ) -> None:
-    first = run(tmp_path / "study", keys)
-    assert sum(count_trials) == 12
-    again = run(tmp_path / "study", keys)
-    assert sum(count_trials) == 12
-    pd.testing.assert_frame_equal(first.trials, again.trials)
-    pd.testing.assert_frame_equal(first.timing, again.timing)
-    assert first.description == again.description
+    def ran(**change: Any) -> tuple[StudyResults, int]:
+        count_trials.clear()
+        return run(tmp_path / "study", keys, **change), sum(count_trials)
 
-
-def test_a_new_batch_size_runs_alone_and_changes_no_other_row(
-    tmp_path: Path, keys: dict[str, Any], count_trials: list[int]
-) -> None:
-    first = run(tmp_path / "study", keys)
-    count_trials.clear()
-    more = run(tmp_path / "study", keys, batch_sizes=[5, 10, 40])
-    assert sum(count_trials) == 4 + 2
-    old = more.trials[more.trials["batch_size"] != 10].reset_index(drop=True)
-    pd.testing.assert_frame_equal(old, first.trials)
-    assert set(more.timing["batch_size"]) == {5, 10, 40}
-
-
-def test_a_new_group_leaves_the_old_ones_results_and_times(
-    tmp_path: Path, keys: dict[str, Any], count_trials: list[int]
-) -> None:
-    first = run(tmp_path / "study", keys)
-    count_trials.clear()
-    more = run(tmp_path / "study", keys, optimizer=["sgd", "momentum"])
-    assert sum(count_trials) == 12
-    old = more.trials[more.trials["group"] == "sgd"]
+    first, trials = ran()
+    assert trials == 12
+    again, trials = ran()
+    assert (trials, again.description) == (0, first.description)
+    pd.testing.assert_frame_equal(again.trials, first.trials)
+    pd.testing.assert_frame_equal(again.timing, first.timing)
+    groups, trials = ran(optimizer=["sgd", "momentum"])
+    assert trials == 12
+    old, timed = (table[table["group"] == "sgd"] for table in (groups.trials, groups.timing))
     assert old["trial"].tolist() == first.trials["trial"].tolist()
-    timed = more.timing[more.timing["group"] == "sgd"]
     assert timed["wall_seconds"].tolist() == first.timing["wall_seconds"].tolist()
+    sizes, trials = ran(batch_sizes=[5, 10, 40])
+    assert trials == 4 + 2
+    old = sizes.trials[sizes.trials["batch_size"] != 10].reset_index(drop=True)
+    pd.testing.assert_frame_equal(old, first.trials)
+    assert set(sizes.timing["batch_size"]) == {5, 10, 40}
+    # What has left the specification is kept, but not shown.
+    fewer, trials = ran(batch_sizes=[5])
+    assert (trials, set(fewer.trials["batch_size"])) == (0, {5})
 
 
 def test_trials_that_groups_share_run_once_and_count_in_each(
@@ -171,17 +162,6 @@ def test_trials_that_groups_share_run_once_and_count_in_each(
         "linear rates": 8,
         "one grid of rates": 8,
     }
-
-
-def test_what_left_the_specification_is_kept_but_not_shown(
-    tmp_path: Path, keys: dict[str, Any], count_trials: list[int]
-) -> None:
-    first = run(tmp_path / "study", keys)
-    fewer = run(tmp_path / "study", keys, batch_sizes=[5])
-    assert set(fewer.trials["batch_size"]) == {5}
-    count_trials.clear()
-    pd.testing.assert_frame_equal(run(tmp_path / "study", keys).trials, first.trials)
-    assert not count_trials
 
 
 def test_failed_trials_are_kept_reported_and_tried_again(
@@ -219,7 +199,7 @@ def test_a_regression_shows_the_scale_of_its_targets(tmp_path: Path, keys: dict[
 def test_all_mistakes_are_one_error(keys: dict[str, Any]) -> None:
     with pytest.raises(SpecificationError) as refused:
         Study(**keys | {"batch_sizes": [90, 0], "epochs": 0})
-    epochs, size = str(refused.value).splitlines()
+    size, epochs = str(refused.value).splitlines()
     states(epochs, "the study: epochs: ", "at least 1", "is 0")
     states(size, "the study: batch_sizes[1]: ", "at least 1", "is 0")
     # Data are read once the keys are right.

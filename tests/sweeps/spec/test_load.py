@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,27 +62,26 @@ def test_unreadable_content_is_reported(content: bytes, text: str, tmp_path: Pat
     states(refusal(read_target, str(path), error=SpecificationError), f"{path}: file: ", text)
 
 
-def test_missing_files_and_folders_are_reported(tmp_path: Path) -> None:
-    missing, folder = tmp_path / "missing.toml", tmp_path / "folder.toml"
-    folder.mkdir()
-    for path, text in ((missing, "does not exist."), (folder, "is a folder")):
-        states(refusal(read_target, str(path), error=UsageError), path, text)
+UNREADABLE: dict[str, tuple[str, Callable[[Path], object], tuple[str, ...]]] = {
+    "missing": ("missing.toml", lambda _path: None, ("does not exist.",)),
+    "a folder": ("folder.toml", Path.mkdir, ("is a folder",)),
+    "a pipe": ("pipe.toml", os.mkfifo, ("not a regular file",)),
+    "a device": ("device.toml", lambda p: p.symlink_to("/dev/zero"), ("not a regular file",)),
+    "too large": (
+        "large.toml",
+        lambda path: path.write_bytes(bytes(1_000_001)),
+        ("1,000,001 bytes", "limit of 1,000,000;"),
+    ),
+    "a name too long": (f"{'x' * 300}.toml", lambda _path: None, ("File name too long.",)),
+}
 
 
-def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
-    pipe, device = tmp_path / "pipe.toml", tmp_path / "device.toml"
-    os.mkfifo(pipe)
-    device.symlink_to("/dev/zero")
-    for path in (pipe, device):
-        states(refusal(read_target, str(path), error=UsageError), path, "not a regular file")
-
-
-def test_a_file_too_large_for_a_specification_is_not_read(tmp_path: Path) -> None:
-    path = tmp_path / "large.toml"
-    path.touch()
-    os.truncate(path, 10**9)
-    text = refusal(read_target, str(path), error=UsageError)
-    states(text, path, "1,000,000,000 bytes", "limit of 1,000,000;")
+@pytest.mark.parametrize(("name", "make", "texts"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_is_no_specifications_file_is_not_read(
+    name: str, make: Callable[[Path], object], texts: tuple[str, ...], tmp_path: Path
+) -> None:
+    make(tmp_path / name)
+    states(refusal(read_target, str(tmp_path / name), error=UsageError), tmp_path / name, *texts)
 
 
 def test_a_setting_may_not_lead_too_deep() -> None:
@@ -90,11 +90,6 @@ def test_a_setting_may_not_lead_too_deep() -> None:
         with_settings({}, [".".join("a" * 3_000) + "=1"])
     with pytest.raises(SpecificationError, match="must be KEY=VALUE, VALUE in TOML"):
         with_settings({}, ["a=" + "[" * 3_000 + "]" * 3_000])
-
-
-def test_a_file_name_too_long_to_read_is_reported(tmp_path: Path) -> None:
-    path = str(tmp_path / f"{'x' * 300}.toml")
-    states(refusal(read_target, path, error=UsageError), "File name too long.")
 
 
 def test_an_unknown_study_gets_a_suggestion() -> None:
@@ -138,16 +133,13 @@ def test_settings_that_are_none_are_reported_at_once() -> None:
     assert "'adam', which is no table" in nowhere.text
 
 
-def test_a_new_file_does_not_replace_another(tmp_path: Path) -> None:
+def test_a_new_file_replaces_no_other_and_needs_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "new.toml"
     write_new(path, "a = 1\n")
     assert path.read_text() == "a = 1\n"
     text = refusal(write_new, path, "b = 2\n", error=UsageError)
     states(text, path, "exists already", "--out")
     assert path.read_text() == "a = 1\n"
-
-
-def test_a_folder_that_is_not_there_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "missing" / "new.toml"
     states(refusal(write_new, path, "", error=ResourceError), path, "No such file or directory.")
 
