@@ -77,7 +77,8 @@ _PLAIN = {"str": "", "int64": 0, "Int64": None, "float64": float("nan")}
 
 def row_of(stage: str, group: str, trial: Trial, result: Result) -> dict[str, Any]:
     outcome = result(group, trial)
-    metric = outcome if isinstance(outcome, float) else float("nan")
+    metric = outcome if isinstance(outcome, float) else math.nan
+    tested = metric if trial.configuration.evaluate_test else math.nan
     return {
         "trial": trial.identity,
         "group": group,
@@ -88,18 +89,16 @@ def row_of(stage: str, group: str, trial: Trial, result: Result) -> dict[str, An
         "status": "ok" if isinstance(outcome, float) else outcome,
         "validation_metric": metric,
         "validation_loss": -metric,
-        "test_metric": metric if trial.configuration.evaluate_test else float("nan"),
-        "test_loss": -metric if trial.configuration.evaluate_test else float("nan"),
+        "test_metric": tested,
+        "test_loss": -tested,
     }
 
 
 def rates_of(planned: list[Planned]) -> dict[int, list[float]]:
-    outcome: dict[int, list[float]] = {}
+    rates: dict[int, dict[float, None]] = {}
     for _, trial in planned:
-        rates = outcome.setdefault(trial.configuration.batch_size, [])
-        if trial.learning_rate not in rates:
-            rates.append(trial.learning_rate)
-    return outcome
+        rates.setdefault(trial.configuration.batch_size, {})[trial.learning_rate] = None
+    return {size: [*tried] for size, tried in rates.items()}
 
 
 def peak_at(best: float) -> Result:
@@ -184,27 +183,17 @@ def test_noise_adds_no_rate_between() -> None:
     assert "extend" not in played(experiment(insertions=2), noisy)
 
 
-def test_only_batch_sizes_at_the_edge_get_more() -> None:
-    def result(_group: str, trial: Trial) -> float:
-        best = 1.0 if trial.configuration.batch_size == 5 else 4.0
-        return -abs(trial.learning_rate - best)
-
-    assert rates_of(played(experiment(), result)["extend"]) == {40: [4.0, 8.0]}
+def diverging_above(limit: float) -> Result:
+    return lambda _group, trial: "diverged" if trial.learning_rate > limit else trial.learning_rate
 
 
 def test_an_edge_that_diverges_is_no_edge_to_go_beyond() -> None:
-    def result(_group: str, trial: Trial) -> float | str:
-        return "diverged" if trial.learning_rate > 2.0 else trial.learning_rate
-
     # The first rate beyond the grid diverges, so the best is within.
-    assert rates_of(played(experiment(), result)["extend"]) == {5: [4.0], 40: [4.0]}
+    assert rates_of(played(experiment(), diverging_above(2.0))["extend"]) == {5: [4.0], 40: [4.0]}
 
 
 def test_where_every_rate_diverges_smaller_ones_are_tried() -> None:
-    def result(_group: str, trial: Trial) -> float | str:
-        return "diverged" if trial.learning_rate > 0.2 else trial.learning_rate
-
-    stages = played(experiment(confirmation_seeds=[7]), result)
+    stages = played(experiment(confirmation_seeds=[7]), diverging_above(0.2))
     assert rates_of(stages["extend"]) == {5: [0.25, 0.125], 40: [0.25, 0.125]}
     assert rates_of(stages["confirm"]) == {5: [0.125], 40: [0.125]}
 
@@ -221,15 +210,16 @@ def test_a_single_rate_has_no_ratio_to_go_on_by() -> None:
     assert {*played(experiment(learning_rates=1.0), peak_at(9.0))} == {"explore"}
 
 
-def test_selected_rates_are_confirmed_on_fresh_seeds_with_the_test_set() -> None:
+def test_batch_sizes_at_the_edge_get_more_rates_and_the_selected_run_on_fresh_seeds() -> None:
     def result(_group: str, trial: Trial) -> float:
         best = 1.0 if trial.configuration.batch_size == 5 else 4.0
         return -abs(trial.learning_rate - best)
 
-    confirm = played(experiment(confirmation_seeds=[11, 12, 13]), result)["confirm"]
-    assert rates_of(confirm) == {5: [1.0], 40: [4.0]}
-    assert [trial.seed for _, trial in confirm] == [11, 12, 13] * 2
-    assert all(trial.configuration.evaluate_test for _, trial in confirm)
+    stages = played(experiment(confirmation_seeds=[11, 12, 13]), result)
+    assert rates_of(stages["extend"]) == {40: [4.0, 8.0]}
+    assert rates_of(stages["confirm"]) == {5: [1.0], 40: [4.0]}
+    assert [trial.seed for _, trial in stages["confirm"]] == [11, 12, 13] * 2
+    assert all(trial.configuration.evaluate_test for _, trial in stages["confirm"])
 
 
 def sooner_at(rates: dict[int, float]) -> Callable[[Trial], int]:
