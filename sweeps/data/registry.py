@@ -84,10 +84,8 @@ def read_source(value: object, *, folder: Path) -> Source:
 
 def parameters_of(name: str) -> type[Strict]:
     """Return what can be chosen for one of `NAMES`, or a dataset of OpenML."""
-    if name in GENERATORS:
-        return GENERATORS[name].parameters
-    if name in FETCHED:
-        return FETCHED[name].parameters
+    if described := GENERATORS.get(name) or FETCHED.get(name):
+        return described.parameters
     return Strict if name in BUNDLED else OpenMLParameters
 
 

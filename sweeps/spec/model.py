@@ -53,13 +53,9 @@ SomeSeeds = Annotated[
 ]
 
 
-def _part_kind(value: object) -> str:
-    return "<count>" if isinstance(value, int) else "<share>"
-
-
 Part = Annotated[
     Annotated[Count, Tag("<count>")] | Annotated[float, Field(gt=0, lt=1), Tag("<share>")],
-    Discriminator(_part_kind),
+    Discriminator(lambda value: "<count>" if isinstance(value, int) else "<share>"),
 ]
 
 

@@ -189,15 +189,10 @@ class SimulatedCluster(Strict):
     )
 
 
-def name_or_table(value: object) -> str:
-    """Return pydantic's tag for a value that is a name or a table."""
-    return "<name>" if isinstance(value, str) else "<table>"
-
-
 NoneOr = Annotated[
     Annotated[Annotated[str, OneOf((NONE,), otherwise="a table")], Tag("<name>")]
     | Annotated[T, Tag("<table>")],
-    Discriminator(name_or_table),
+    Discriminator(lambda value: "<name>" if isinstance(value, str) else "<table>"),
 ]
 
 
