@@ -126,9 +126,7 @@ def most_lanes(configuration: Configuration) -> int:
     return max(1, min(max(best, FEW_LANES), MOST_BYTES // lane_bytes(configuration)))
 
 
-def _seeds_by_settings(
-    by_seed: dict[int, set[Settings]],
-) -> dict[tuple[Settings, ...], list[int]]:
+def _seeds_by_settings(by_seed: dict[int, set[Settings]]) -> dict[tuple[Settings, ...], list[int]]:
     # A cohort is a product: seeds that lack the same settings go together.
     seeds: defaultdict[tuple[Settings, ...], list[int]] = defaultdict(list)
     for seed, settings in sorted(by_seed.items()):

@@ -165,10 +165,7 @@ def _rates_between(
 
 
 def _quickest(
-    experiment: Experiment,
-    ranking: pd.DataFrame,
-    table: Callable[[], pd.DataFrame],
-    curves: Curves,
+    experiment: Experiment, ranking: pd.DataFrame, table: Callable[[], pd.DataFrame], curves: Curves
 ) -> list[Planned]:
     """Return trials of the rates that reach the target soonest, where others are confirmed."""
     specification = experiment.specification

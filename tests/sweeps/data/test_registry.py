@@ -16,14 +16,7 @@ from refused import states
 
 from sweeps.data._downloads import FETCHED
 from sweeps.data.files.file_sources import FORMATS
-from sweeps.data.registry import (
-    NAMES,
-    SourceError,
-    catalogue,
-    load,
-    parameters_of,
-    read_source,
-)
+from sweeps.data.registry import NAMES, SourceError, catalogue, load, parameters_of, read_source
 from sweeps.data.splits import Source
 
 BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")

@@ -53,10 +53,7 @@ def test_bundled_rates_come_one_by_one() -> None:
     made = combined(zip=["batch_sizes", "learning_rates"])
     assert [
         (combination.get("batch_sizes"), combination.learning_rates) for combination in made
-    ] == [
-        (1, (0.1,)),
-        (2, (0.2,)),
-    ]
+    ] == [(1, (0.1,)), (2, (0.2,))]
 
 
 def test_optimizers_bring_rates_and_hyperparameters_of_their_own() -> None:

@@ -23,13 +23,7 @@ from bpengine import (
     train,
 )
 from bpengine.optim._optimizers import OPTIMIZERS
-from sweeps.design.engine_recipe import (
-    DENSE,
-    DOUBLINGS,
-    evaluation_cadence,
-    recipe_of,
-    totals_of,
-)
+from sweeps.design.engine_recipe import DENSE, DOUBLINGS, evaluation_cadence, recipe_of, totals_of
 from sweeps.design.trials import Configuration, settings_of
 
 REGRESSION: dict[str, Any] = {

@@ -34,11 +34,7 @@ LABELS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "hyperparameters": (
         {"optimizer": ["sgd", {"name": "adam", "beta1": [0.8, 0.9]}]},
-        [
-            "sgd",
-            "adam, beta1=0.8",
-            "adam, beta1=0.9",
-        ],
+        ["sgd", "adam, beta1=0.8", "adam, beta1=0.9"],
     ),
     "layers": ({"hidden_layers": [[], [8, 4]]}, ["no hidden layer", "hidden 8-4"]),
     "schedule": (

@@ -284,10 +284,7 @@ def test_the_mae_of_one_target_is_in_its_own_unit() -> None:
     ((scale,),) = [target_scaling(dataset, configuration.preparation, 3)[1]]
     split, test = prepare(dataset, configuration.preparation, 3)
     trained = train(
-        configuration.architecture,
-        [split],
-        [dict(trial.settings)],
-        recipe_of(configuration),
+        configuration.architecture, [split], [dict(trial.settings)], recipe_of(configuration)
     )
     _, metric = evaluate(configuration.architecture, trained.parameters, [test], metric="neg_mae")
     assert outcome.test_metric == metric.item() * scale

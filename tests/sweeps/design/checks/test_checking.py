@@ -282,18 +282,12 @@ def test_what_fits_is_let_through(change: dict[str, Any], keys: dict[str, Any]) 
         ),
         ({"exclude": [{}]}, ["exclude[0]"]),
         ({"zip": ["batch_sizes", "loss"]}, ["zip"]),
-        (
-            {"activation": ["relu", "thanh"], "exclude": {"activation": "tanh"}},
-            ["activation[1]"],
-        ),
+        ({"activation": ["relu", "thanh"], "exclude": {"activation": "tanh"}}, ["activation[1]"]),
         ({"validation": "x"}, ["validation"]),
     ],
 )
 def test_keys_and_names_are_checked_together_before_data_are_read(
-    change: dict[str, Any],
-    paths: list[str],
-    keys: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, Any], paths: list[str], keys: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sweeps.design.checks.checking.load", None)
     assert [path for path, _ in mistakes_of(keys | {"batch_sizes": [5, 91]} | change)] == paths

@@ -31,11 +31,7 @@ CONTRADICTIONS: dict[str, tuple[Any, ...]] = {
         "`seeds`",
     ),
     "no training set": ({"validation": 0.5, "test": 0.75}, "test", "validation + test < 1", "1.25"),
-    "two targets": (
-        {"target_metric": 0.9, "target_loss": 0.1},
-        "target_loss",
-        "`target_metric`",
-    ),
+    "two targets": ({"target_metric": 0.9, "target_loss": 0.1}, "target_loss", "`target_metric`"),
     "refining nothing": (
         {"refinement_seeds": 5, "confirmation_seeds": []},
         "refinement_seeds",
@@ -47,11 +43,7 @@ CONTRADICTIONS: dict[str, tuple[Any, ...]] = {
         *(f"at most {2**63 - 1}", "adds 5"),
     ),
     "one gradient": ({"noise_examples": 1}, "noise_examples", "0 or at least 2", "is 1"),
-    "curvature of no gradients": (
-        {"noise_curvature": True},
-        "noise_curvature",
-        "`noise_examples`",
-    ),
+    "curvature of no gradients": ({"noise_curvature": True}, "noise_curvature", "`noise_examples`"),
     "curvature without fresh seeds": (
         {"noise_curvature": True, "noise_examples": 8, "confirmation_seeds": []},
         "noise_curvature",
