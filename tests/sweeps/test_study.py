@@ -77,8 +77,9 @@ STAGES: dict[str, Any] = {
     "noise_examples": 8,
     "noise_curvature": True,
     "updates": 40,
+    "patience": 3,
 }
-"""Keys that make every stage run."""
+"""Keys that make every stage run, and some trials stop early."""
 
 
 @pytest.mark.slow
@@ -88,6 +89,7 @@ def test_neither_jobs_nor_interruptions_change_a_byte_of_any_stage(
     study = Study(**keys | STAGES | {"timing": False})
     whole = study.run(tmp_path / "whole", n_jobs=1, backend="sequential")
     assert {*whole.trials["stage"]} == {"explore", "extend", "confirm", "refine", "target"}
+    assert 0 < whole.trials["stopped_at_update"].notna().sum() < len(whole.trials)
     assert bytes_of(study.run(tmp_path / "two", n_jobs=2)) == bytes_of(whole)
     add, calls = Store.add, 0
 

@@ -17,10 +17,7 @@ from hypothesis import strategies as st
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.optim._optimizers import OPTIMIZERS
 from sweeps.design.trials import Cohort, Trial, settings_of
-from sweeps.manage.merge import merge
-from sweeps.store._store import Store
 from sweeps.store.rows import Row, row_of
-from sweeps.study import Study
 from sweeps.worker import train as worker
 from sweeps.worker.train import CURVE_WIDTH, run_cohort
 from sweeps.worker.workspace import Workspace
@@ -158,43 +155,3 @@ def check_is_whole(row: Row) -> None:
         assert values[:4] == judged[2:6].tolist()
         assert row["stopped_at_update"] in {None, row["updates"]}
         assert tuple(curve[-1, :2]) == (row["examples"], row["updates"])
-
-
-MOONS: dict[str, Any] = {
-    "dataset": {"name": "moons", "samples": 120, "noise": 0.5},
-    "hidden_layers": [64],
-    "activation": "tanh",
-    "loss": "cross_entropy",
-    "optimizer": "adam",
-    "batch_sizes": [16],
-    "learning_rates": [0.05, 0.1],
-    "seeds": [1, 2, 3],
-    "confirmation_seeds": [],
-    "epochs": 60,
-    "patience": 8,
-    "timing": False,
-    "extensions": 0,
-}
-
-
-def study_rows(folder: Path) -> dict[str, Row]:
-    with Store.read(folder) as store:
-        return {row["trial"]: stable(row) for row in store.rows()}
-
-
-def test_early_stops_of_a_study_do_not_depend_on_its_jobs_or_its_history(tmp_path: Path) -> None:
-    folders = {name: tmp_path / name for name in ("one", "two", "grown", "a", "b")}
-    Study("moons", **MOONS).run(folders["one"], n_jobs=1, backend="sequential")
-    expected = study_rows(folders["one"])
-    assert len({row["updates"] for row in expected.values()}) > 2
-    Study("moons", **MOONS).run(folders["two"], n_jobs=2, backend="threading")
-    for seeds in ([3], [1, 3], [1, 2, 3]):
-        grown = Study("moons", **MOONS | {"seeds": seeds})
-        grown.run(folders["grown"], n_jobs=1, backend="sequential")
-    for name, rates in (("a", [0.05]), ("b", [0.1])):
-        part = Study("moons", **MOONS | {"learning_rates": rates})
-        part.run(folders[name], n_jobs=1, backend="sequential")
-    merged = merge([folders["one"], folders["a"], folders["b"]], tmp_path / "merged")
-    assert merged.conflicts == ()
-    for folder in (folders["two"], folders["grown"], tmp_path / "merged"):
-        assert study_rows(folder) == expected
