@@ -149,14 +149,8 @@ def _tested(
     """Evaluate on the test sets, where that is asked for; otherwise nothing is known."""
     if not configuration.evaluate_test:
         return np.full((2, *trained.seconds.shape), np.nan)
-    loss_and_metric = evaluate(
-        configuration.architecture,
-        trained.parameters,
-        tests,
-        loss=configuration.loss,
-        metric=configuration.metric,
-    )
-    return np.array(loss_and_metric)
+    goals = {"loss": configuration.loss, "metric": configuration.metric}
+    return np.array(evaluate(configuration.architecture, trained.parameters, tests, **goals))
 
 
 def failed(cohort: Cohort, status: str, error: str) -> list[Outcome]:
