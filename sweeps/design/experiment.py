@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,16 +37,18 @@ class Experiment:
     @cached_property
     def explored(self) -> tuple[Planned, ...]:
         """The trials that compare learning rates: every cell on every seed."""
-        return tuple(trials_of(choices(self, self.grid), self.specification.seeds))
+        rows = [(group, *row) for group in self.groups for row in group.grid.items()]
+        cells = [(group, size, rate) for group, size, rates in rows for rate in rates]
+        return tuple(trials_of(cells, self.specification.seeds))
 
 
-def choices(experiment: Experiment, rates: Mapping[Cell, Sequence[float]]) -> Selected:
-    """Return every batch size of a study with each of its rates here."""
+def choices(experiment: Experiment, rates: Mapping[Cell, float]) -> Selected:
+    """Return every batch size of a study that has a rate here, with it."""
     return [
-        (group, size, rate)
+        (group, size, rates[group.label, size])
         for group in experiment.groups
         for size in group.grid
-        for rate in rates.get((group.label, size), ())
+        if (group.label, size) in rates
     ]
 
 

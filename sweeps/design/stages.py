@@ -70,10 +70,10 @@ def derived(
             added |= _rates_between(experiment, tried, trials, cells, ranking)
             if not added:
                 break
-            yield EXTEND, trials_of(_chosen(experiment, added), specification.seeds)
+            yield EXTEND, trials_of(choices(experiment, added), specification.seeds)
             for cell, rate in added.items():
                 tried[cell].append(rate)
-    selected = _chosen(experiment, best)
+    selected = choices(experiment, best)
     if specification.confirmation_seeds:
         yield CONFIRM, trials_of(selected, specification.confirmation_seeds, evaluate_test=True)
         further = _refined(experiment, selected, ranking, table)
@@ -93,10 +93,6 @@ def _seeds_of_cells(experiment: Experiment) -> pd.Series:
 def _by_cell(table: pd.DataFrame, column: str) -> dict[Cell, float]:
     cells = zip(table["group"], table["batch_size"].map(int), strict=True)
     return dict(zip(cells, table[column].map(float), strict=True))
-
-
-def _chosen(experiment: Experiment, rates: Mapping[Cell, float]) -> Selected:
-    return choices(experiment, {cell: [rate] for cell, rate in rates.items()})
 
 
 def _further_rates(
@@ -177,7 +173,7 @@ def _quickest(
     goal = Goal(specification.as_gain(specification.target_metric), specification.target_loss)
     seeds = _seeds_of_cells(experiment)
     rates = unconfirmed_rates(trials, curves(trials["trial"]), seeds, ranking, goal)
-    wanted = _chosen(experiment, _by_cell(rates, "target_rate"))
+    wanted = choices(experiment, _by_cell(rates, "target_rate"))
     return trials_of(wanted, specification.confirmation_seeds)
 
 
