@@ -164,6 +164,12 @@ def kill_unless_apart(task: Task) -> list[Outcome]:
     return train(task)
 
 
+def chatter(task: Task) -> list[Outcome]:
+    """Print, as a library may."""
+    os.write(1, b"noise\n")
+    return train(task)
+
+
 def hang(task: Task) -> list[Outcome]:
     """Never come back."""
     if is_poisoned(task):

@@ -14,18 +14,14 @@ from bpengine import BatchGrowth, Budget
 from bpengine.training.lockstep import lanes_in_cache
 from sweeps.data.splits import Preparation
 from sweeps.design.cohorts import (
-    EVALUATION_COST,
     FEW_LANES,
     MOST_BYTES,
     cohort_bytes,
     cohort_cost,
-    example_cost,
     lane_bytes,
     most_lanes,
     plan,
-    update_cost,
 )
-from sweeps.design.engine_recipe import evaluation_cadence
 from sweeps.design.trials import Cohort, Configuration, Trial, settings_of
 
 CONFIGURATION = configuration(
@@ -169,13 +165,3 @@ def test_memory_grows_with_lanes_and_examples() -> None:
     made = cohort_bytes(cohort(CONFIGURATION))
     assert cohort_bytes(cohort(CONFIGURATION, rates=6)) > made
     assert cohort_bytes(cohort(replace(CONFIGURATION, train_items=2000))) > made
-
-
-@pytest.mark.parametrize("batch_size", [1, 100, 1000])
-def test_a_cohort_costs_its_updates_and_its_evaluations(batch_size: int) -> None:
-    made = replace(CONFIGURATION, batch_size=batch_size, optimizer="adam")
-    evaluation = EVALUATION_COST + 6 * 1000 * example_cost(made)
-    expected = (
-        1000 // batch_size * update_cost(made, 6) + len(evaluation_cadence(made)) * evaluation
-    )
-    assert cohort_cost(cohort(made)) == pytest.approx(expected)

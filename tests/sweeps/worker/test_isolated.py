@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import os
-import pickle
 import subprocess
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -31,8 +27,9 @@ def report(work: Work, task: Task) -> Report:
     return received(perform_apart(work, task), task)
 
 
-def test_an_isolated_task_gives_the_same_bytes(task: Task) -> None:
-    here, there = received(perform(train, task), task), report(train, task)
+@pytest.mark.parametrize("work", [train, faults.chatter])
+def test_an_isolated_task_gives_the_same_bytes_whatever_is_printed(work: Work, task: Task) -> None:
+    here, there = received(perform(train, task), task), report(work, task)
     assert isinstance(here, list)
     assert isinstance(there, list)
     assert stable(there) == stable(here)
@@ -67,34 +64,6 @@ def test_a_process_that_cannot_begin_is_no_trials_fault(
 ) -> None:
     monkeypatch.setattr(apart, "CODE", "raise SystemExit(5)")
     assert report(train, task) == Death("exit code 5", began=False)
-
-
-def test_what_libraries_print_does_not_get_into_the_answer(
-    task: Task, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    # The very thing the process does, here, with its parent's part played.
-    def work(of: Task) -> Any:
-        os.write(1, b"noise\n")
-        return [of.number]
-
-    answer, end = os.pipe()
-    monkeypatch.setattr(apart.faulthandler, "enable", lambda: None)
-    monkeypatch.setattr(apart, "start_worker", lambda _parent: None)
-    monkeypatch.setattr(pickle, "load", lambda _file: (0, work, task))
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
-    saved = os.dup(1)
-    os.dup2(end, 1)
-    with os.fdopen(1, "w", closefd=False) as standard:
-        monkeypatch.setattr(sys, "stdout", standard)
-        apart.main()
-    os.dup2(saved, 1)
-    os.close(saved)
-    os.close(end)
-    content = os.read(answer, 4096)
-    os.close(answer)
-    assert content[:1] == b"\n"
-    assert received(content[1:], task) == [1]
-    assert "noise" in capfd.readouterr().err
 
 
 def test_a_process_ends_when_nobody_asks_it_anything() -> None:
