@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
 
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.network import LOSSES
@@ -123,9 +122,7 @@ def output_of(output: str, loss: str, task: str) -> str:
 
 def schedule_of(choice: ScheduleChoice) -> Schedule:
     """Return a schedule, the fields that have no meaning for it at their defaults."""
-    given = {"per": choice.per, "decay": choice.decay, "every": choice.every}
-    known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return Schedule(choice.kind, warmup=choice.warmup, **known)
+    return Schedule(**choice.model_dump(exclude_none=True))
 
 
 def _growth_of(choice: GrowthChoice | str, train_items: int) -> BatchGrowth | None:

@@ -190,9 +190,8 @@ def _refined(
     fresh = _complete(table())
     for group in experiment.groups:
         ranked = ranking[ranking["group"] == group.label]
-        sizes, count = contenders(
-            experiment.specification, group, ranked, fresh[fresh["group"] == group.label]
-        )
+        values = fresh[fresh["group"] == group.label]
+        sizes, count = contenders(experiment.specification, group, ranked, values)
         chosen = [choice for choice in selected if choice[0] is group and choice[1] in sizes]
         planned += trials_of(chosen, seeds[:count], evaluate_test=True)
     return planned

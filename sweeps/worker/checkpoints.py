@@ -64,12 +64,8 @@ def unfinished_cohorts(folder: Path, trials: Iterable[Trial]) -> list[Cohort]:
 
 
 def _checkpointed(folder: Path) -> list[list[str]]:
-    cut = []
-    for path in sorted(folder.glob("*.npz")):
-        names = _names(_read(path) or {})
-        if path == checkpoint_path(folder, names):
-            cut.append(names)
-    return cut
+    named = {path: _names(_read(path) or {}) for path in sorted(folder.glob("*.npz"))}
+    return [names for path, names in named.items() if path == checkpoint_path(folder, names)]
 
 
 def _names(content: State) -> list[str]:
