@@ -125,15 +125,11 @@ def test_documented_examples_are_read(tmp_path: Path) -> None:
         read_source(value, folder=tmp_path)
 
 
-def test_every_name_is_listed_once_and_only_what_is_downloaded_needs_a_network() -> None:
-    entries = catalogue()
-    assert sorted(entry["name"] for entry in entries) == sorted(NAMES)
-    assert {entry["name"] for entry in entries if entry["network"]} == {*FETCHED}
-
-
 def test_what_is_listed_of_a_dataset_is_so() -> None:
-    for entry in catalogue():
-        if not entry["network"]:
-            dataset = load(read_source(entry["name"], folder=Path()))
-            listed = (entry["task"], entry["examples"], entry["features"])
-            assert listed == (dataset.task, *dataset.inputs.shape), entry["name"]
+    entries = {entry["name"]: entry for entry in catalogue()}
+    assert sorted(entries) == sorted(NAMES)
+    assert {name for name, entry in entries.items() if entry["network"]} == {*FETCHED}
+    for name in entries.keys() - FETCHED.keys():
+        dataset = load(read_source(name, folder=Path()))
+        listed = [entries[name][fact] for fact in ("task", "examples", "features")]
+        assert listed == [dataset.task, *dataset.inputs.shape], name

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from bpengine import BatchGrowth, Budget, Schedule
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.experiment import Experiment
-from sweeps.errors import SpecificationError
 from sweeps.spec.model import to_toml
 
 KEYS: dict[str, Any] = {
@@ -238,8 +237,3 @@ def test_a_level_of_a_loss_is_its_negative_to_the_engine() -> None:
     shared = study.groups[0].family.shared
     assert (shared.metric, shared.target) == ("neg_log_loss", -1.5)
     assert study.specification.target == 1.5
-
-
-def test_mae_stops_no_trial() -> None:
-    with pytest.raises(SpecificationError, match="target_metric"):
-        experiment(dataset="diabetes", metric="mae", target=0.5)

@@ -217,6 +217,11 @@ MISFITS: dict[str, tuple[Any, ...]] = {
     ),
     "target out of reach": ({"target": 0.0}, "target", "above 0", "accuracy on iris", "is 0.0"),
     "accuracy above all": ({"target_metric": 1.5}, "target_metric", "at most 1", "is 1.5"),
+    "target of a loss in standard deviations": (
+        {"dataset": "diabetes", "metric": "mae", "target": 0.5},
+        "target",
+        *("mae", "`target_metric`"),
+    ),
     "log loss of no probabilities": (
         {"metric": "log_loss", "output": "tanh"},
         "metric",
