@@ -23,7 +23,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "seed": ("seed", "random_seed", "random_state", "rng_seed", "replicate", "repeat"),
     "updates": (
         *("updates", "global_step", "step", "steps", "iteration", "iterations", "iter", "n_iter"),
-        *("train_steps", "num_steps", "total_steps"),
+        *("train_steps", "num_steps", "total_steps", "train_global_step"),
     ),
     "examples": (
         *("examples", "examples_seen", "samples", "samples_seen", "tokens", "tokens_seen"),
@@ -51,8 +51,8 @@ ROLES: Mapping[str, tuple[str, ...]] = {
 """What a column can be, and the names by which it is guessed, the likeliest first."""
 _JUDGED = {"metric", "loss", "steps"}
 _PREFIXES = re.compile(
-    r"^(params?|metrics?|config|hparams?|hyperparameters|user_attrs|system_attrs|attributes|"
-    r"summary|trainer|train_config)[._/]+"
+    r"^((params?|metrics?|config|hparams?|hyperparameters|user_attrs|system_attrs|attributes|"
+    r"summary|trainer|train_config)[._/]+|values?_(?=[a-z]))"
 )
 LOWER = re.compile(r"(^|_)(loss|error|err|perplexity|ppl|nll|mae|mse|rmse|bpb|bpc|wer|cer)(_|$)")
 """Names of what is better the lower it is."""

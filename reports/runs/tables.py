@@ -233,10 +233,8 @@ class _Reading:
         frame, sizes = self.frame, self._read("batch_size")
         whole = sizes.between(1, _MOST) & (sizes % 1 == 0)
         self._leave_out(~whole, "have no whole batch size")
-        rates, run = self._read("learning_rate"), self._texts("run")
+        rates, run = self._rates(sizes), self._texts("run")
         if self.roles["learning_rate"]:
-            if self.roles["run"]:  # Trainers log it in some rows of a run alone.
-                rates = rates.fillna(rates.groupby(run).transform("max"))
             self._leave_out(~(rates > 0), "have no learning rate above 0")
         for role in ("updates", "examples", "steps"):
             least = 1 if role == "steps" else 0
@@ -267,6 +265,16 @@ class _Reading:
         if table.empty:
             raise RunsError(["No row is left.", *self.notes])
         return table.astype({"batch_size": "int64"})
+
+    def _rates(self, sizes: pd.Series[float]) -> pd.Series[float]:
+        """Return learning rates, in rows without one the largest of their run."""
+        # Logs leave it out of evaluations, and a schedule may end at 0.
+        rates, name = self._read("learning_rate"), self.roles["run"]
+        if not name:
+            return rates
+        run = self.frame[name]
+        is_run = sizes.groupby(run).transform("nunique") == 1  # and not what several share
+        return rates.where((rates > 0) | ~is_run, rates.groupby(run).transform("max"))
 
     def _incomplete(self) -> tuple[pd.Series[bool], str]:
         """Return which runs did not come to their end, where a column says so, and why."""
@@ -381,13 +389,16 @@ class _Reading:
         return f"{read}: {listing(parts, 20)}{by}.{self._others()}"
 
     def _others(self) -> str:
-        """Name columns that may distinguish configurations."""
+        """Name columns that may distinguish configurations, each of which has several runs."""
+        rows = len(self.frame)
         used = {*self.roles.columns.values(), *self.roles.by}
         texts = [
             str(name)
             for name in self.frame.select_dtypes(["object", "str", "category"])
             if name not in used
-            and _FEWEST_LEVELS <= self.frame[name].astype("str").nunique() <= _MOST_LEVELS
+            and _FEWEST_LEVELS
+            <= self.frame[name].astype("str").nunique()
+            <= min(_MOST_LEVELS, rows / 2)
             and numbers_of(self.frame[name]).strange.any()
         ]
         if not texts or self.roles.by:

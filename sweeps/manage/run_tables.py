@@ -10,13 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from reports.runs import Choice, RunsError, RunTable, attributes_of, read_runs, unfolded
+from reports.runs import ROLES, Choice, RunsError, RunTable, attributes_of, read_runs, unfolded
 from reports.schema import StudyDescription
 from sweeps.data.registry import table_of_file
 from sweeps.errors import DataError, UsageError, counted, did_you_mean_path
 
 _ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet", ".feather")
-_WHOLE_FILES = ("trainer_state.json", "metrics.csv")
+_DATABASES = (".db", ".sqlite", ".sqlite3")
+_STATE = "trainer_state.json"
+_WHOLE_FILES = (_STATE, "metrics.csv")
 """Names of files with a run each, which are looked for in folders before any others."""
 _BESIDE = ("hparams.yaml", "hparams.json", "config.json", "args.json")
 """Names of files that say with which settings the run next to them was made."""
@@ -50,7 +52,7 @@ def read_run_files(paths: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
     Raises:
         DataError: A file doesn't exist or is no table.
     """
-    files = [file for path in paths for file in _files(path)]
+    files = _last_states([file for path in paths for file in _files(path)])
     if len(files) == 1:
         return _table(files[0]), []
     parts = [_with_settings(_table(file), file) for file in files]
@@ -71,8 +73,23 @@ def _files(path: str) -> list[str]:
     )
 
 
+def _last_states(files: Sequence[str]) -> list[str]:
+    """Return files; of the states in a run's checkpoints only the last, which has the whole log."""
+    by_time = sorted(files, key=lambda file: (Path(file).parent == _run_of(file), len(file), file))
+    last = {_run_of(file) if Path(file).name == _STATE else file: file for file in by_time}
+    return [file for file in files if file in last.values()]
+
+
+def _run_of(file: str) -> Path:
+    """Return the folder of a run: that of its file, or the one with its checkpoints."""
+    folder = Path(file).parent
+    return folder.parent if folder.name.startswith("checkpoint-") else folder
+
+
 def _table(path: str) -> pd.DataFrame:
     file = Path(path).expanduser()
+    if file.suffix in _DATABASES and (trials := _optuna_trials(path)) is not None:
+        return trials
     if file.suffix == ".json" and file.is_file():
         records = _records(file)
         if records is not None:
@@ -100,18 +117,40 @@ def _records(file: Path) -> pd.DataFrame | None:
         return None
     plain = {k: v for k, v in content.items() if isinstance(v, str | int | float | bool)}
     rows = pd.DataFrame(lists[0])
-    return rows.assign(**{key: value for key, value in plain.items() if key not in rows})
+    known = {*rows, *ROLES["updates"]}  # how far a run came is no setting of it
+    return rows.assign(**{key: value for key, value in plain.items() if key not in known})
+
+
+def _optuna_trials(path: str) -> pd.DataFrame | None:
+    """Return the trials in a file of Optuna's storage as its data frames have them; else None."""
+    try:
+        trials, values, settings = (
+            _table(f"{path}::trial{part}") for part in ("s", "_values", "_params")
+        )
+    except DataError:
+        return None
+    kinds = settings["distribution_json"].map(lambda text: json.loads(text)["attributes"])
+    settings["param_value"] = [
+        kind["choices"][int(float(value))] if "choices" in kind else value
+        for kind, value in zip(kinds, settings["param_value"], strict=True)
+    ]
+    names = settings.pivot_table("param_value", "trial_id", "param_name", aggfunc="first")
+    values["value"] = values["value"].where(values["value_type"] == "FINITE", "inf")
+    results = values[values["objective"] == "0"].set_index("trial_id")["value"]
+    return trials.join(names.add_prefix("params_"), on="trial_id").join(results, on="trial_id")
 
 
 def _with_settings(table: pd.DataFrame, path: str) -> pd.DataFrame:
     """Return one of several tables with the settings of its run as columns."""
     file = Path(path)
-    known: dict[str, Any] = {"run": str(file.parent if file.name in _WHOLE_FILES else file)}
+    known: dict[str, Any] = {"run": str(_run_of(path) if file.name in _WHOLE_FILES else file)}
     known |= attributes_of("/".join(file.with_suffix("").parts[-3:]))
     for name in _BESIDE:
         if (beside := file.parent / name).is_file():
             known |= _settings(beside.read_text(encoding="utf-8", errors="replace").splitlines())
-    return table.assign(**{key: value for key, value in known.items() if key not in table})
+    # A log has the rate of the moment; a name and settings have the run's.
+    missing = [key for key in known if key not in table or key == "learning_rate"]
+    return table.assign(**{key: known[key] for key in missing})
 
 
 def _settings(lines: Iterable[str]) -> dict[str, str]:
