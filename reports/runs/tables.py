@@ -32,8 +32,8 @@ _MOST = 2**53  # whole numbers up to which each is a number of its own
 _MOST_NAMED = 3  # rows that a note names one by one
 _FEWEST_LEVELS, _MOST_LEVELS = 2, 20  # values of a column that may distinguish configurations
 _SHARES = {"acc", "accuracy", "f1", "auc", "precision", "recall"}
-_COMPLETE = {"complete", "completed", "finished", "ok", "success", "succeeded", "done"}
-"""States of a run that came to its end."""
+_COMPLETE = {"complete", "completed", "finished", "ok", "success", "succeeded", "done", "diverged"}
+"""States of a run that came to its end, in divergence too."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,7 @@ class _Reading:
         self.shape = "one row a run"
         self.kept = pd.Series(data=True, index=frame.index)
         self.frame = frame
+        self.states = self._texts("state")
         self.judged = roles[roles.judged] if roles.judged else ""
         self._obstacles: list[str] = []
         self.values = {
@@ -257,7 +258,7 @@ class _Reading:
                 **{role: self._read(role) for role in ("updates", "examples", "seconds", "steps")},
                 "loss": self._read("loss"),
                 "metric": self.sign * self._read(self.roles.judged),
-                "blown": np.logical_or.reduce(blown) if blown else False,
+                "blown": np.logical_or.reduce([self.states.str.lower() == "diverged", *blown]),
                 "reached": self._reached(),
             },
             index=frame.index,
@@ -278,10 +279,9 @@ class _Reading:
 
     def _incomplete(self) -> tuple[pd.Series[bool], str]:
         """Return which runs did not come to their end, where a column says so, and why."""
-        states = self._texts("state")
-        complete = states.str.lower().isin(_COMPLETE)
+        complete = self.states.str.lower().isin(_COMPLETE)
         others = ~complete if complete.any() else complete
-        return others, f"did not complete: {listing(sorted(states[others].unique()))}"
+        return others, f"did not complete: {listing(sorted(self.states[others].unique()))}"
 
     def _texts(self, role: str) -> pd.Series[str]:
         """Return a column as texts, empty where there is nothing."""

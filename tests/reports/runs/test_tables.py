@@ -227,6 +227,25 @@ def test_runs_that_did_not_complete_are_left_out() -> None:
     assert len(read(frame.assign(state="high")).results.trials) == len(frame)
 
 
+def test_a_state_may_be_that_a_run_diverged() -> None:
+    frame = runs().assign(state="ok")
+    frame.loc[:1, "state"], frame.loc[:1, "accuracy"] = "diverged", np.nan
+    trials = read(frame).results.trials
+    assert len(trials) == len(frame)
+    assert (trials["status"] == "diverged").sum() == 2
+
+
+def test_a_rate_is_that_of_the_run_and_never_that_of_another() -> None:
+    log = pd.DataFrame({"run": "a", "bs": 8, "step": [1, 2, 3], "lr": [0.1, np.nan, 0.0]})
+    log = log.assign(val_loss=[3.0, 2.0, 1.0])
+    table = read(pd.concat([log, log.assign(run="b", bs=16)]))
+    assert table.results.trials["learning_rate"].tolist() == [0.1, 0.1]
+    assert len(table.results.curves) == 6
+    shared = runs().assign(run="all of them")
+    shared.loc[0, "lr"] = np.nan
+    assert len(read(shared).results.trials) == len(shared) - 1
+
+
 def test_a_metric_of_any_size_is_written_as_it_is() -> None:
     frame = runs(seeds=10).assign(reward=lambda f: 250 + 100 * f["accuracy"])
     (analysis,) = analyse_study(read(frame, metric="reward").results).groups

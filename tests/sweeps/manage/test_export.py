@@ -18,6 +18,7 @@ from refused import refusal, states
 from stored import fill, outcome, trials
 
 from reports.schema.formats import visible
+from sweeps import analyze
 from sweeps.errors import EnvironmentFailedError, ResourceError
 from sweeps.manage.export import EXPORTED_COLUMNS, FORMULA_STARTS, WRITERS, export
 from sweeps.store import FILE, Store
@@ -90,6 +91,20 @@ def test_no_cell_of_csv_is_a_formula_and_no_number_is_touched(nasty: Path, tmp_p
     assert (
         ",".join([*point.values()][1:]) == "0,0,-1.5,,inf,-inf,0.30000000000000004,1e-300,0.0,0.0"
     )
+
+
+def test_exported_trials_are_runs_that_analyze_reads(tmp_path: Path) -> None:
+    folder = ran.copy(tmp_path / "study")
+    path = export(folder, tmp_path / "out").paths[0]
+    trials = results(folder).trials
+    read_again = analyze(path, metric="validation_metric", by=["group"]).trials
+    names = ["group", "batch_size", "learning_rate", "seed", "status", "validation_metric"]
+    rows = [
+        frame.assign(group=frame["group"].str.removeprefix("group="))[names].sort_values(names)
+        for frame in (trials, read_again)
+    ]
+    again, stored = (each.reset_index(drop=True) for each in rows)
+    assert again.to_dict("list") == stored.to_dict("list")
 
 
 def test_jsonl_is_strict_and_exact(nasty: Path, tmp_path: Path) -> None:
