@@ -22,9 +22,8 @@ def add_store_commands(commands: Commands) -> None:
     show.add_argument("--seed", type=int, metavar="SEED", help="of this seed")
     text = "write a study's tables as files for other programs"
     export = commands.add(_export, "More", "export", text, "folder")
-    export.add_argument(
-        "--format", choices=("csv", "jsonl", "parquet"), default="csv", help="(default: csv)"
-    )
+    formats = ("csv", "jsonl", "parquet", "wandb-csv")
+    export.add_argument("--format", choices=formats, default="csv", help="(default: csv)")
     export.add_argument("--out", **folder_at("where to (default: `export` in the folder)"))
     merge = commands.add(
         _merge, "More", "merge", "make one study of parts that ran on several machines"

@@ -12,12 +12,14 @@ import pandas as pd
 from reports.output.files import whole
 from reports.schema import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, as_table
 from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError, counted
-from sweeps.manage._named_metrics import as_named, is_negative, turn
+from sweeps.manage._named_metrics import VALUES, as_named, is_negative, turn
 from sweeps.store import Plan, Store, read_experiment, strict
 from sweeps.worker.measure import workload_of
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
+
+_NAMES_OF_RUNS = {"trial": "Name", "status": "State", "train_seconds": "Runtime"}
 
 _METRIC = r'"metric":"(\w+)"'
 
@@ -41,13 +43,15 @@ EXPORTED_COLUMNS = {
 
 
 def export(folder: Path, out: Path, kind: str = "csv") -> tuple[list[Path], list[str]]:
-    """Write all that a store holds, a whole file for each of `EXPORTED_COLUMNS`, with notes."""
+    """Write all that a store holds, a whole file for each of `EXPORTED_COLUMNS`, or its runs."""
     # What is not part of the study as it is now comes last; a trial has a row in each group.
-    write = WRITERS[kind]
     if kind == "parquet":
         _check_pyarrow()
     with Store.read(folder) as store:
         frames, notes = _tables(store)
+    if kind == "wandb-csv":
+        frames, kind = {"runs": _table_of_runs(frames["trials"])}, "csv"
+    write = WRITERS[kind]
     paths = [out / f"{name}.{kind}" for name in frames]
     for path, frame in zip(paths, frames.values(), strict=True):
         try:
@@ -91,6 +95,16 @@ def _plan(store: Store) -> tuple[list[tuple[str, str, str]], list[tuple[str, str
     stages = Plan(store, experiment).stages().items()
     places = [(stage, group, t.identity) for stage, planned in stages for group, t in planned]
     return places, [(g.label, workload_of(g).identity) for g in experiment.groups], []
+
+
+def _table_of_runs(trials: pd.DataFrame) -> pd.DataFrame:
+    """Return trials as Weights & Biases exports its table of runs."""
+    metrics = trials["metric"].unique().tolist()
+    metric = metrics[0] if len(metrics) == 1 else "metric"
+    names = _NAMES_OF_RUNS | {name: name.replace("metric", metric) for name in VALUES}
+    states = trials["status"].replace("ok", "finished")
+    runs = trials.assign(status=states).drop(columns=["metric", "configuration"])
+    return runs.rename(columns=names)
 
 
 def _csv(frame: pd.DataFrame, path: Path) -> None:

@@ -90,10 +90,8 @@ def _table(path: str) -> pd.DataFrame:
     file = Path(path).expanduser()
     if file.suffix in _DATABASES and (trials := _optuna_trials(path)) is not None:
         return trials
-    if file.suffix == ".json" and file.is_file():
-        records = _records(file)
-        if records is not None:
-            return records
+    if file.suffix == ".json" and (records := _records(file)) is not None:
+        return records
     if not file.exists() and "::" not in path:
         raise DataError(f"{path} does not exist.{did_you_mean_path(file)}")
     header, rows = table_of_file(str(file))
@@ -106,11 +104,10 @@ def _records(file: Path) -> pd.DataFrame | None:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(content, dict):
-        return None
+    entries = content.values() if isinstance(content, dict) else ()
     lists = [
         value
-        for value in content.values()
+        for value in entries
         if isinstance(value, list) and value and all(isinstance(row, dict) for row in value)
     ]
     if len(lists) != 1:
@@ -124,9 +121,8 @@ def _records(file: Path) -> pd.DataFrame | None:
 def _optuna_trials(path: str) -> pd.DataFrame | None:
     """Return the trials in a file of Optuna's storage as its data frames have them; else None."""
     try:
-        trials, values, settings = (
-            _table(f"{path}::trial{part}") for part in ("s", "_values", "_params")
-        )
+        parts = ("trials", "trial_values", "trial_params")
+        trials, values, settings = (_table(f"{path}::{part}") for part in parts)
     except DataError:
         return None
     kinds = settings["distribution_json"].map(lambda text: json.loads(text)["attributes"])

@@ -93,11 +93,16 @@ def test_no_cell_of_csv_is_a_formula_and_no_number_is_touched(nasty: Path, tmp_p
     )
 
 
-def test_exported_trials_are_runs_that_analyze_reads(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "metric"), [("csv", "validation_metric"), ("wandb-csv", "validation_accuracy")]
+)
+def test_exported_trials_are_runs_that_analyze_reads(
+    kind: str, metric: str, tmp_path: Path
+) -> None:
     folder = ran.copy(tmp_path / "study")
-    path = export(folder, tmp_path / "out").paths[0]
+    path = export(folder, tmp_path / "out", kind).paths[0]
     trials = results(folder).trials
-    read_again = analyze(path, metric="validation_metric", by=["group"]).trials
+    read_again = analyze(path, metric=metric, by=["group"]).trials
     names = ["group", "batch_size", "learning_rate", "seed", "status", "validation_metric"]
     rows = [
         frame.assign(group=frame["group"].str.removeprefix("group="))[names].sort_values(names)
