@@ -340,10 +340,13 @@ class _Reading:
         return self._finished(rows)
 
     def _finished(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return runs with what they lack."""
+        """Return runs with a value, and with what else they lack."""
         ended = rows["metric"].notna() | rows["steps"].notna()
-        status = np.select([ended, rows["blown"]], ["ok", "diverged"], "without a value")
-        rows = rows.assign(status=status)
+        silent = ~ended & ~rows["blown"]
+        self._leave_out(silent.reindex(self.kept.index, fill_value=False), "have no value")
+        rows = rows.assign(status=np.where(ended, "ok", "diverged"))[~silent]
+        if rows.empty:
+            raise RunsError(["No run has a value.", *self.notes])
         if (rows["seconds"] > 0).any() and not (rows["updates"] > 0).any():
             self.notes.append(
                 "Times are left out, as the number of updates is not known: name it with --updates."

@@ -102,9 +102,8 @@ def _table_of_runs(trials: pd.DataFrame) -> pd.DataFrame:
     metrics = trials["metric"].unique().tolist()
     metric = metrics[0] if len(metrics) == 1 else "metric"
     names = _NAMES_OF_RUNS | {name: name.replace("metric", metric) for name in VALUES}
-    states = trials["status"].replace("ok", "finished")
-    runs = trials.assign(status=states).drop(columns=["metric", "configuration"])
-    return runs.rename(columns=names)
+    runs = trials.assign(status=trials["status"].replace("ok", "finished"))
+    return runs.drop(columns=["metric", "configuration"]).rename(columns=names)
 
 
 def _csv(frame: pd.DataFrame, path: Path) -> None:

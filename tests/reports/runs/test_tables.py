@@ -235,6 +235,18 @@ def test_a_state_may_be_that_a_run_diverged() -> None:
     assert (trials["status"] == "diverged").sum() == 2
 
 
+def test_runs_without_a_value_take_no_cell_from_those_with_one() -> None:
+    frame = runs(seeds=2)
+    frame.loc[[0, 7, 30], "accuracy"] = np.nan
+    table = read(frame)
+    assert len(table.results.trials) == len(frame) - 3
+    assert any("3 rows" in note for note in table.notes)
+    (analysis,) = analyse_study(table.results).groups
+    assert len(analysis.measured) == 5
+    with pytest.raises(RunsError):
+        read(frame.assign(accuracy=np.nan), metric="accuracy")
+
+
 def test_a_rate_is_that_of_the_run_and_never_that_of_another() -> None:
     log = pd.DataFrame({"run": "a", "bs": 8, "step": [1, 2, 3], "lr": [0.1, np.nan, 0.0]})
     log = log.assign(val_loss=[3.0, 2.0, 1.0])
