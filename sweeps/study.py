@@ -314,11 +314,7 @@ class Study:
         from sweeps.store import stored_experiment
 
         study = cls.__new__(cls)
-        study.experiment = stored_experiment(
-            Path(folder),
-            f"use `bpsweep run` with the study's file and `--out {os.fspath(folder)}`, which runs "
-            "failed trials again, too.",
-        )
+        study.experiment = stored_experiment(Path(folder))
         return study
 
     @property

@@ -100,7 +100,7 @@ def test_exported_trials_are_runs_that_analyze_reads(
     kind: str, metric: str, tmp_path: Path
 ) -> None:
     folder = ran.copy(tmp_path / "study")
-    path = export(folder, tmp_path / "out", kind).paths[0]
+    (path, *_), _ = export(folder, tmp_path / "out", kind)
     trials = results(folder).trials
     read_again = analyze(path, metric=metric, by=["group"]).trials
     names = ["group", "batch_size", "learning_rate", "seed", "status", "validation_metric"]
