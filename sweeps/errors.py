@@ -189,6 +189,13 @@ def did_you_mean_path(path: Path, holding: str = "") -> str:
     return ""
 
 
+def refuse_missing(path: str) -> None:
+    """Refuse a file, or a table `file::table`, that isn't there."""
+    file = Path(path.partition("::")[0]).expanduser()
+    if not file.exists():
+        raise DataError(f"{file} does not exist.{did_you_mean_path(file)}")
+
+
 def pairs_text(pairs: Mapping[str, object]) -> str:
     """Return names with their values, such as "momentum=0.9, l2=0.001"."""
     return ", ".join(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.cli._options import DONE, Commands, folder_at
-from sweeps.errors import UsageError, tell, write
+from sweeps.errors import UsageError, refuse_missing, tell, write
 
 if TYPE_CHECKING:
     from reports.output.interactive import Results
@@ -61,6 +61,8 @@ def add_analyze(commands: Commands) -> None:
 
 
 def _analyze(options: argparse.Namespace) -> int:
+    for path in options.runs:
+        refuse_missing(path)
     from reports import StudyDescription
     from reports.runs import Choice
     from sweeps.manage.run_tables import analyze_runs

@@ -13,7 +13,7 @@ import pandas as pd
 from reports.runs import ROLES, Choice, RunsError, RunTable, attributes_of, read_runs, unfolded
 from reports.schema import StudyDescription
 from sweeps.data.registry import table_of_file
-from sweeps.errors import DataError, UsageError, counted, did_you_mean_path
+from sweeps.errors import DataError, UsageError, counted, refuse_missing
 
 _ENDINGS = (".csv", ".tsv", ".jsonl", ".parquet", ".feather")
 _DATABASES = (".db", ".sqlite", ".sqlite3")
@@ -92,8 +92,7 @@ def _table(path: str) -> pd.DataFrame:
         return trials
     if file.suffix == ".json" and (records := _records(file)) is not None:
         return records
-    if not file.exists() and "::" not in path:
-        raise DataError(f"{path} does not exist.{did_you_mean_path(file)}")
+    refuse_missing(path)
     header, rows = table_of_file(str(file))
     return pd.DataFrame(rows, columns=[*header])
 
