@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from reports.charts.catalogue import charts
 from reports.charts.groups import group_charts
-from reports.charts.laws import law_charts
 from reports.charts.timeline import timeline_charts
 
-__all__ = ["charts", "group_charts", "law_charts", "timeline_charts"]
+__all__ = ["charts", "group_charts", "timeline_charts"]
 
 
 def __dir__() -> list[str]:

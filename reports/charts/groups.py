@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from reports.charts.base import Chart, values, with_metric
 from reports.charts.base.style import LOOKS, NAMED, Look, batch_size_axis, lines_by, metric_axis
+from reports.charts.laws import law_charts
 from reports.figures import COMPARISONS, MOST_SETS
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import Measure, capitalised, listing, plural, visible
@@ -26,7 +27,12 @@ def groups(
 
 
 def group_charts(study: StudyAnalysis) -> list[Chart]:
-    """Return a figure for each data and metric that several groups share, at most `MOST_SETS`."""
+    """Return the figures over all groups: power laws, then metrics that several groups share."""
+    return [*law_charts(study), *_metric_charts(study)]
+
+
+def _metric_charts(study: StudyAnalysis) -> list[Chart]:
+    """A figure for each data and metric that several groups share, at most `MOST_SETS`."""
     if study.description.finished and len(study.groups) > len(LOOKS):
         return []
     measured = [group for group in study.groups if not group.measured.empty]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.charts import charts, group_charts, law_charts, timeline_charts
+from reports.charts import charts, group_charts, timeline_charts
 from reports.charts.base import Drawn, svg
 from reports.claims.judgement import claims_of
 from reports.figures import NAMES
@@ -45,7 +45,7 @@ def build_report(results: StudyResults, folder: Path, *, reload_seconds: int = 0
 def _build(results: StudyResults, folder: Path, reload_seconds: int) -> Path:
     remove_leftovers(folder)
     study = analyse_study(results)
-    overall = svg.draw_all([*law_charts(study), *group_charts(study)])
+    overall = svg.draw_all(group_charts(study))
     history = svg.draw_all(timeline_charts(study))
     sections = _sections(study)
     claims = claims_of(study.groups) if results.description.claims else ()

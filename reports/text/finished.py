@@ -44,7 +44,7 @@ def finished_evidence(analysis: Analysis) -> str:
         return ""
     if optimum.batch_size is None:
         return f"{optimum.reason} {_best_cell(analysis)}"
-    size = range_span(optimum.batch_size_interval)
+    size = range_span(optimum.batch_size_interval).replace("unknown", "open on both sides")
     rates = optimum.learning_rate_interval
     span = rates and range_text(*rates, _rate)
     of_rate = span and f", that of the learning rate {span}"

@@ -124,7 +124,8 @@ def margin_text(analysis: Analysis) -> str:
     """Return the loss that is accepted, such as "1 point"."""
     margin = analysis.margin
     if not analysis.measure.points:
-        return significant(margin) if analysis.measure.lower_is_better else rate(margin)
+        relative = analysis.measure.lower_is_better or not analysis.plan.task
+        return significant(margin) if relative else rate(margin)
     return f"{rate(round(100 * margin, 6))} point{'' if margin == 0.01 else 's'}"  # noqa: PLR2004
 
 

@@ -267,7 +267,7 @@ def _at_an_edge(at: np.ndarray, low: np.ndarray, high: np.ndarray) -> str:
     for name, position, *ends in zip(("batch size", "learning rate"), at, low, high, strict=False):
         for word, end in zip(("smallest", "largest"), ends, strict=True):
             if position == end:
-                return f"The loss still falls at the {word} {name} near the best cell."
+                return f"Results still improve at the {word} {name} near the best cell."
     return ""
 
 
