@@ -123,9 +123,10 @@ def target_answer(analysis: Analysis) -> Answer:
     if record is None:
         return replace(answer, reason=analysis.scaling.reason)
     measure = analysis.target_measure
+    part = "" if analysis.study.finished else "validation "
     answer = replace(
         answer,
-        sought=f"the shortest time to a validation {measure.name} of "
+        sought=f"the shortest time to a {part}{measure.name} of "
         f"{measure.text(record.target.level)}",
         estimates=(_fitted_time(analysis, record), _noise_time(analysis, record)),
     )
