@@ -17,7 +17,6 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from bpengine.sklearn.estimators import BackpropClassifier
 from sweeps import Study, results
 from sweeps.cli.main import main
 from sweeps.errors import UserError
@@ -60,7 +59,6 @@ def read(path: Path) -> str:
     if path.is_dir():
         return attempt(lambda: results(path))
     attempt(lambda: checkpoints._read(path))  # noqa: SLF001 - what every reader of one calls
-    attempt(lambda: BackpropClassifier.load(path))
     keys = {"batch_sizes": 2, "learning_rates": 0.5, "seeds": 1, "epochs": 1}
     if path.suffix == ".toml":
         return attempt(lambda: Study.from_toml(path))

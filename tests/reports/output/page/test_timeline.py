@@ -25,7 +25,8 @@ pytestmark = pytest.mark.slow
 def history_of(results: StudyResults) -> StudyAnalysis:
     """Return what a study's chart and captions need, which is no number of its groups."""
     counts = count_outcomes(results.trials)
-    return StudyAnalysis(results, (), counts, pd.DataFrame(), timeline_of(results))
+    none = pd.DataFrame()
+    return StudyAnalysis(results, (), counts, none, timeline_of(results), none, {})
 
 
 def chart_of(results: StudyResults) -> Chart:
