@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 from reports.charts._accuracy import accuracy_chart, accuracy_time_chart
 from reports.charts._cluster import workers_chart
@@ -29,7 +30,7 @@ _MAKERS: tuple[Callable[[Analysis], Chart | None], ...] = (
 )
 
 
-def charts(analysis: Analysis) -> list[Chart]:
-    """Return the charts the data allow, in the order of the page."""
-    made = [maker(analysis) for maker in _MAKERS]
-    return [chart for chart in made if chart is not None]
+def charts(analysis: Analysis, most: int | None = None) -> list[Chart]:
+    """Return the charts the data allow, in the order of the page; no more are made than asked."""
+    made = (maker(analysis) for maker in _MAKERS)
+    return [*islice((chart for chart in made if chart is not None), most)]

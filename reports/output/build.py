@@ -21,6 +21,7 @@ from reports.recommend import StudyAnalysis, analyse_study
 from reports.schema import StudyResults
 
 DOCUMENT = "report.json"  # name of the file with what it says, for programs
+MOST_TABLED = 80  # groups up to which each has all its tables on the page
 MOST_DRAWN = 80  # figures drawn for a report; a study of many groups has fewer of them for each
 
 
@@ -74,14 +75,15 @@ def _build(results: StudyResults, folder: Path, reload_seconds: int) -> Path:
 
 
 def _sections(study: StudyAnalysis) -> list[Section]:
-    made = [charts(analysis) for analysis in study.groups]
-    most = figures_for_each(len(made), [len(group) for group in made])
+    """The parts of the page; of a study of many groups, with fewer figures and tables made."""
+    most = MOST_DRAWN // len(study.groups)
+    made = [charts(analysis, most + 1) if most else [] for analysis in study.groups]
     return [
         section(
             analysis,
-            page_tables(analysis),
+            page_tables(analysis, main_alone=len(made) > MOST_TABLED),
             svg.draw_all(group[:most]),
-            [chart.heading for chart in group[most:]],
+            ["further figures"] if len(group) > most or not most else [],
             folder=f"{FIGURES}/{chart_folder(number, analysis.plan.group)}"
             if study.several
             else FIGURES,
@@ -89,13 +91,6 @@ def _sections(study: StudyAnalysis) -> list[Section]:
         )
         for number, (analysis, group) in enumerate(zip(study.groups, made, strict=True), start=1)
     ]
-
-
-def figures_for_each(groups: int, available: Sequence[int]) -> int:
-    """Return how many figures of each group are drawn: all, unless that would be too many."""
-    if sum(available) <= MOST_DRAWN:
-        return max(available, default=0)
-    return MOST_DRAWN // groups
 
 
 def _remove_others(folder: Path, placed: Sequence[tuple[str, Drawn]]) -> None:

@@ -44,13 +44,13 @@ from reports.text.reaching_target import range_text, target_name
 MOST_RATES = 20  # learning rates up to which the page has a table of them: a column for each
 
 
-def page_tables(analysis: Analysis) -> list[Table]:
-    """Return the tables of a group that have rows."""
-    made = [_batch_sizes(analysis), _details(analysis), _cells(analysis)]
-    if critical_alone(analysis):
-        made.clear()
-    record = analysis.scaling.main
-    if record is not None:
+def page_tables(analysis: Analysis, *, main_alone: bool = False) -> list[Table]:
+    """Return the tables of a group that have rows, or the first of them alone."""
+    made, record = [], analysis.scaling.main
+    if not critical_alone(analysis):
+        made = [_batch_sizes(analysis)]
+        made += [] if main_alone else [_details(analysis), _cells(analysis)]
+    if record is not None and not (made and main_alone):
         made += [_to_target(analysis, record), _targets(analysis)]
     if analysis.study.finished:
         made = [without_empty(table) for table in made]

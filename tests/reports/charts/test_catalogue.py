@@ -163,3 +163,11 @@ def test_the_budget_chart_shows_which_batch_size_is_best_under_each_rule(
     )
     same = Sketch(description=small(), accuracy=lambda b, *_: 1 / b, diverges=lambda *_: False)
     assert made(make_results(same))["budgets"].finding.endswith("is at batch size 8")
+
+
+def test_no_more_charts_are_made_than_asked(digits: StudyResults) -> None:
+    analysed = numbers(digits)
+    names = [chart.name for chart in charts(analysed)]
+    assert len(names) > 2
+    assert [chart.name for chart in charts(analysed, 2)] == names[:2]
+    assert charts(analysed, 0) == []

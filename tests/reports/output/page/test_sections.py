@@ -17,7 +17,7 @@ from reports.charts.catalogue import charts
 from reports.claims.evidence import MIXED, NOT_STUDIED, NOT_SUPPORTED, SUPPORTED, UNDECIDED
 from reports.claims.judgement import ClaimVerdict, evidence_table
 from reports.output import build
-from reports.output.build import MOST_DRAWN, build_report, figures_for_each
+from reports.output.build import build_report
 from reports.output.page import page as page_module
 from reports.output.page._tables import page_tables
 from reports.output.page.page import fit
@@ -122,14 +122,6 @@ def test_groups_without_a_section_are_named() -> None:
 def test_what_was_not_drawn_is_named(three: StudyResults) -> None:
     part = without(sections_of(three, most=1)[0], ())
     assert "not drawn: Accuracy against training time, " in part.left_out
-
-
-@pytest.mark.parametrize(
-    ("available", "each"), [([8], 8), ([8] * 10, 8), ([8] * 20, 4), ([8] * 81, 0), ([], 0)]
-)
-def test_many_groups_have_fewer_figures_each(available: list[int], each: int) -> None:
-    assert figures_for_each(len(available), available) == each
-    assert each * len(available) <= MOST_DRAWN
 
 
 def test_a_page_of_several_groups_has_a_section_for_each(three_report: Path) -> None:
