@@ -38,14 +38,16 @@ from sweeps.spec.types import (
 def experiment_of(keys: Mapping[str, Any], source: str, folder: Path) -> Experiment:
     """Return a checked specification with the facts of its data, or raise every mistake.
 
-    Data are read, which may take long, only once nothing is wrong with the keys and their names.
+    While something is wrong with the keys, only data in files are read: others may take long.
     """
     specification, problems, wrong = parse(keys)
     problems += [fault.problem(keys) for fault in contradictions(specification, wrong)]
     sources, unnamed = _sources(specification, keys, folder)
     problems += unnamed
     data: Facts = {}
-    if not problems:
+    if problems:
+        problems += _unreadable([each for each in sources if each[1].content], keys)
+    else:
         data, problems = _data(specification, sources, keys)
         misfits = dict.fromkeys(_misfits(specification, data))
         problems += [misfit.problem(keys) for misfit in misfits]
@@ -74,6 +76,21 @@ def _sources(
     return sources, problems
 
 
+def _unreadable(sources: Sequence[tuple[Value, Source]], keys: Mapping[str, Any]) -> list[Problem]:
+    problems: list[Problem] = []
+    for value, source in sources:
+        try:
+            load(source)
+        except DataError as error:
+            problems += _of_data(value, error, keys)
+    return problems
+
+
+def _of_data(value: Value, error: DataError, keys: Mapping[str, Any]) -> list[Problem]:
+    path = path_of(value.location, keys)
+    return [Problem(path, line, True, error.options) for line in error.lines]
+
+
 def _data(
     specification: StudySpecification,
     sources: Sequence[tuple[Value, Source]],
@@ -94,8 +111,7 @@ def _data(
                 facts = facts_of(dataset, source, preparation, seeds)
                 data[key_of(value.value)] = facts
         except DataError as error:
-            path = path_of(value.location, keys)
-            problems += [Problem(path, line, True, error.options) for line in error.lines]
+            problems += _of_data(value, error, keys)
     return data, problems
 
 

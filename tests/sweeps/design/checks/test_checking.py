@@ -298,6 +298,16 @@ def test_keys_and_names_are_checked_together_before_data_are_read(
     assert [path for path, _ in mistakes_of(keys | {"batch_sizes": [5, 91]} | change)] == paths
 
 
+def test_what_is_wrong_with_a_file_is_reported_with_wrong_keys(
+    tmp_path: Path, keys: dict[str, Any]
+) -> None:
+    (tmp_path / "one.csv").write_text("a,y\n1,x\n2,x\n")
+    dataset = {"path": str(tmp_path / "one.csv"), "target": "y"}
+    with pytest.raises(SpecificationError) as refused:
+        experiment_of(keys | {"dataset": dataset, "epoks": 3}, "the study", tmp_path)
+    assert [problem.path for problem in refused.value.problems] == ["epoks", "dataset"]
+
+
 def test_data_that_cannot_be_loaded_are_reported_with_their_path(
     keys: dict[str, Any], tmp_path: Path
 ) -> None:
