@@ -5,7 +5,7 @@ Importing this package is light. What draws or fits is loaded when it is first a
 
 from __future__ import annotations
 
-from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,26 +42,28 @@ __all__ = [
     "updates_to_target",
 ]
 
-_MODULES = {
-    "Recommendation": "output.interactive",
-    "Results": "output.interactive",
-    "best_batch_for_time": "stats.models.optimal_batch",
-    "build_comparison": "compare.comparison",
-    "build_paper": "output.manuscript",
-    "build_report": "output.build",
-    "fit_steps_to_target": "stats.models.steps_to_target",
-    "fit_update_time": "stats.models.update_cost",
-    "updates_to_target": "stats.models.first_passage",
-    **dict.fromkeys(("GroupDescription", "StudyDescription", "StudyResults"), "schema.results"),
-}
-"""Where names are defined that are not in `stats.intervals`."""
-
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"{__name__}.{_MODULES.get(name, 'stats.intervals')}")
-    return getattr(module, name)
+    home: ModuleType
+    if name in {"GroupDescription", "StudyDescription", "StudyResults"}:
+        from reports.schema import results as home
+    elif name == "build_comparison":
+        from reports.compare import comparison as home
+    elif name in {"Recommendation", "Results"}:
+        from reports.output import interactive as home
+    elif name in {"build_paper", "build_report"}:
+        from reports import output as home
+    elif name == "updates_to_target":
+        from reports.stats.models import first_passage as home
+    elif name in {"best_batch_for_time", "fit_update_time"}:
+        from reports.stats import models as home
+    elif name == "fit_steps_to_target":
+        from reports.stats.models import steps_to_target as home
+    else:
+        from reports.stats import intervals as home
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

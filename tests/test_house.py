@@ -111,6 +111,16 @@ def test_no_import_leads_back(imports: Graph) -> None:
     TopologicalSorter(imports).prepare()
 
 
+def test_no_module_is_imported_by_a_string() -> None:
+    by_string = [
+        module_of(path)
+        for path in files(*PACKAGES)
+        for node in ast.walk(tree(path))
+        if {getattr(node, "id", ""), getattr(node, "attr", "")} & {"import_module", "__import__"}
+    ]
+    assert not by_string
+
+
 def test_modules_differ_in_their_names() -> None:
     names = Counter(path.stem for path in files(*PACKAGES) if not path.stem.startswith("__"))
     assert [name for name, count in names.items() if count > 1] == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,13 +11,16 @@ if TYPE_CHECKING:
 
 __all__ = ["build_paper", "build_report"]
 
-_MODULES = {"build_paper": "manuscript", "build_report": "build"}
-
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    home: ModuleType
+    if name == "build_report":
+        from reports.output import build as home
+    else:
+        from reports.output import manuscript as home
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

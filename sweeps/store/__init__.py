@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,15 +31,21 @@ __all__ = [
 ]
 
 
-_MODULES = {"FILE": "folder", "Store": "_store", "owner_of": "lock", "strict": "rows"}
-"""Where names are defined that are not in `study_results`."""
-
-
 def __getattr__(name: str) -> Any:  # noqa: ANN401
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"{__name__}.{_MODULES.get(name, 'study_results')}")
-    return getattr(module, name)
+    home: ModuleType
+    if name == "FILE":
+        from sweeps.store import folder as home
+    elif name == "Store":
+        from sweeps.store import _store as home
+    elif name == "owner_of":
+        from sweeps.store import lock as home
+    elif name == "strict":
+        from sweeps.store import rows as home
+    else:
+        from sweeps.store import study_results as home
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:
