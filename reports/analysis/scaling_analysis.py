@@ -47,6 +47,7 @@ from reports.stats.models import (
     CROSSING_COLUMNS,
     NOT_REACHED,
     StepsToTargetFit,
+    Target,
     UpdateTimeFit,
     best_batch_for_time,
     fit_update_time,
@@ -87,23 +88,23 @@ def scaling_records(
     tables, runs, tuning_runs = map(_split, (table, crossings, tuning.crossings))
     unmeasured = empty_table((*CROSSING_COLUMNS, RATE))
 
+    def to_target(group: str, target: Target) -> TargetRecord:
+        key, time = (group, target.level), times[group]
+        return TargetRecord(
+            target=target,
+            batch_sizes=tables[key],
+            crossings=runs[key],
+            tuning=tuning_runs.get(key, unmeasured),
+            fit=steps[key],
+            best=best_batch_for_time(steps[key], time),
+            named=fastest_batch(tuning_steps[key], time).batch_size,
+            noise=noise_on_the_way(noise[group], tables[key], steps[key]),
+        )
+
     def record(plan: GroupDescription) -> ScalingRecord:
         group, time = plan.group, times[plan.group]
         targets = tuning.targets.get(group)
-        records = tuple(
-            TargetRecord(
-                target=target,
-                batch_sizes=tables[key],
-                crossings=runs[key],
-                tuning=tuning_runs.get(key, unmeasured),
-                fit=steps[key],
-                best=best_batch_for_time(steps[key], time),
-                named=fastest_batch(tuning_steps[key], time).batch_size,
-                noise=noise_on_the_way(noise[group], tables[key], steps[key]),
-            )
-            for target in targets or ()
-            for key in [(group, target.level)]
-        )
+        records = tuple(to_target(group, target) for target in targets or ())
         main = main_target(records)
         fit = None if main is None else main.fit
         return ScalingRecord(
@@ -129,7 +130,7 @@ def _measured(
     if results.steps.empty:
         tuning = tune(*known, selection, goal, others=fresh["group"].unique())
     else:
-        tuning = tuning_of_steps(results.steps, goal)
+        tuning = tuning_of_steps(results.steps, fresh, goal)
     repeated = goal.crossings(fresh, tuning.targets)
     confirmed = at_confirmed_rates(repeated, tuning.rates, selection)
     points = _fresh_or_else(tuning.points, fresh).merge(selection[CELL], on=CELL)

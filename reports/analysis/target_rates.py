@@ -86,8 +86,8 @@ def tune(
     return Tuning(points, targets, rates, tuned)
 
 
-def tuning_of_steps(steps: pd.DataFrame, goal: Goal) -> Tuning:
-    """Return the same of updates to a target that are known without curves."""
+def tuning_of_steps(steps: pd.DataFrame, points: pd.DataFrame, goal: Goal) -> Tuning:
+    """Return the same of updates to a target that are known without curves: no row of points."""
     given = goal.metric if goal.loss is None else goal.loss
     level = UNNAMED if given is None else given
     runs = steps.assign(
@@ -102,14 +102,7 @@ def tuning_of_steps(steps: pd.DataFrame, goal: Goal) -> Tuning:
     rates = quickest_rates(tried, first)
     tuned = tried.merge(rates.rename(columns={"target_rate": RATE.name}))
     targets = {str(group): (Target(math.nan, level),) for group in tried["group"].unique()}
-    return Tuning(points_without_curves(), targets, rates, as_table(tuned, columns))
-
-
-def points_without_curves() -> pd.DataFrame:
-    """Return evaluations of no run."""
-    names = [*CELL, "seed", "examples", "updates", METRIC, LOSS, *GRADIENTS]
-    texts = {"group": "str", "batch_size": "int64", "seed": "int64"}
-    return pd.DataFrame({name: pd.Series(dtype=texts.get(name, "float64")) for name in names})
+    return Tuning(points[:0], targets, rates, as_table(tuned, columns))
 
 
 def unconfirmed_rates(
