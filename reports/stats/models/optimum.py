@@ -32,7 +32,7 @@ ROUNDING = 1e-12  # relative differences of losses up to which they are equal
 SPARE = 2  # cells beyond the number of coefficients, to judge the surface by
 _DRAWS, _SEED, _MOVES = 2_000, 0, 10
 _POINTS = (45, 25)  # of a grid within the cells fitted: along batch sizes, along rates
-_ZOOMS = 3
+_PASSES, _DRAWN_PASSES = 3, 2  # over ever finer grids: for the optimum, for all that is drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,14 +120,24 @@ class _Surface:
         return np.prod(offsets[:, None] ** self.powers, -1)
 
     @cached_property
+    def fitted(self) -> np.ndarray:
+        """Terms of the cells: cell by coefficient."""
+        return self.terms(self.offsets)
+
+    @cached_property
     def coefficients(self) -> np.ndarray:
         """By least squares."""
-        return np.linalg.lstsq(self.terms(self.offsets), self.values)[0]
+        return np.linalg.lstsq(self.fitted, self.values)[0]
+
+    @property
+    def box(self) -> tuple[np.ndarray, np.ndarray]:
+        """The lowest and the highest offset of the cells, by axis."""
+        return self.offsets.min(0), self.offsets.max(0)
 
     @property
     def unexplained(self) -> float:
         """Sum of the squared residuals."""
-        residuals = self.values - self.terms(self.offsets) @ self.coefficients
+        residuals = self.values - self.fitted @ self.coefficients
         return float(residuals @ residuals)
 
     @property
@@ -138,22 +148,29 @@ class _Surface:
     @property
     def determined(self) -> bool:
         """Whether the cells suffice for the coefficients, and to judge them by."""
-        terms = self.terms(self.offsets)
-        return self.free >= SPARE and np.linalg.matrix_rank(terms) == len(self.powers)
+        return self.free >= SPARE and np.linalg.matrix_rank(self.fitted) == len(self.powers)
 
     def drawn(self) -> np.ndarray:
         """Draw coefficients that the residuals allow: they have a t distribution."""
         random = np.random.default_rng(_SEED)
-        _, triangle = np.linalg.qr(self.terms(self.offsets))
+        _, triangle = np.linalg.qr(self.fitted)
         normal = random.standard_normal((len(self.powers), _DRAWS))
         spread = np.sqrt(self.unexplained / random.chisquare(self.free, _DRAWS))
         return self.coefficients + (np.linalg.solve(triangle, normal) * spread).T
 
-    def lowest(self, coefficients: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Return where some surfaces are lowest within a box: surface by axis."""
-        sides = [np.linspace(*side) for side in zip(low, high, _POINTS, strict=False)]
-        points = np.stack(np.meshgrid(*sides), -1).reshape(-1, len(sides))
-        return points[(coefficients @ self.terms(points).T).argmin(1)]
+    def lowest(self, coefficients: np.ndarray, passes: int) -> np.ndarray:
+        """Return where some surfaces are lowest within the box: surface by axis.
+
+        Each pass is over a grid that spans the places of the one before, and a step around them.
+        """
+        first, last = low, high = self.box
+        for _ in range(passes):
+            sides = [np.linspace(*side) for side in zip(low, high, _POINTS, strict=False)]
+            points = np.stack(np.meshgrid(*sides), -1).reshape(-1, len(sides))
+            at = points[(coefficients @ self.terms(points).T).argmin(1)]
+            step = (high - low) / (np.array(_POINTS[: len(sides)]) - 1)
+            low, high = np.maximum(at.min(0) - step, first), np.minimum(at.max(0) + step, last)
+        return at
 
 
 def _best_of_each(sizes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -176,8 +193,7 @@ def _around_the_least(places: np.ndarray, values: np.ndarray) -> _Surface | None
         if not fitted.determined:
             break
         surface = fitted
-        box = surface.offsets.min(0), surface.offsets.max(0)
-        lowest = middle + surface.lowest(surface.coefficients[None], *box)
+        lowest = middle + surface.lowest(surface.coefficients[None], 1)
         moved = _steps(axes, lowest)[0]
         if (moved == centre).all():
             break
@@ -214,13 +230,9 @@ def _read(surface: _Surface) -> Optimum:
     lack, cubic = _lack_of_fit(surface), replace(surface, degree=3)
     if lack is not None and lack < CUBIC_BELOW and cubic.determined:
         surface = cubic
-    box = surface.offsets.min(0), surface.offsets.max(0)
-    draws = surface.drawn()
-    drawn = surface.lowest(draws, *box)
-    step = (box[1] - box[0]) / (np.array(_POINTS[: len(box[0])]) - 1)
-    within = np.maximum(drawn.min(0) - step, box[0]), np.minimum(drawn.max(0) + step, box[1])
-    drawn = surface.lowest(draws, *within)
-    at = _lowest_of(surface, *box)
+    box = surface.box
+    drawn = surface.lowest(surface.drawn(), _DRAWN_PASSES)
+    at = surface.lowest(surface.coefficients[None], _PASSES)[0]
     beyond = (1 - CONFIDENCE) / 2
     middle = np.quantile(drawn, [beyond, 1 - beyond], axis=0, method="nearest")
     # Draws and optimum lie on grids: an interval holds its optimum, however narrow it is.
@@ -244,16 +256,6 @@ def _read(surface: _Surface) -> Optimum:
     )
 
 
-def _lowest_of(surface: _Surface, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """Return where the fitted surface is lowest within a box, on ever finer grids."""
-    first, last = low, high
-    for _ in range(_ZOOMS):
-        at = surface.lowest(surface.coefficients[None], low, high)[0]
-        around = (high - low) / (np.array(_POINTS[: at.size]) - 1)
-        low, high = np.maximum(at - around, first), np.minimum(at + around, last)
-    return at
-
-
 def _ends(first: float, last: float, low: float, high: float, centre: float) -> Ends:
     """Return an interval; a bound at an end of the cells fitted lies anywhere beyond."""
     return Ends(
@@ -274,7 +276,7 @@ def _at_an_edge(at: np.ndarray, low: np.ndarray, high: np.ndarray) -> str:
 def _lack_of_fit(surface: _Surface) -> float | None:
     """Return the probability of the gain from cubic terms by an F test."""
     cubic = replace(surface, degree=3)
-    added = np.linalg.matrix_rank(cubic.terms(cubic.offsets)) - len(surface.powers)
+    added = np.linalg.matrix_rank(cubic.fitted) - len(surface.powers)
     free = surface.free - added
     if added < 1 or free < 1:
         return None
