@@ -111,12 +111,8 @@ def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
         reruns=tuple(_rerun(studies[first], name, studies[name]) for name in others),
         groups=as_table(pd.concat(groups, ignore_index=True), STUDY_COLUMNS),
         cells=_cells(pairs),
-        unmatched=_frame(unmatched, UNMATCHED_COLUMNS),
+        unmatched=table_of(unmatched, UNMATCHED_COLUMNS),
     )
-
-
-def _frame(rows: Sequence[Mapping[str, object]], columns: tuple[Column, ...]) -> pd.DataFrame:
-    return table_of(rows, columns)
 
 
 def machine(study: StudyAnalysis) -> str:
@@ -178,7 +174,7 @@ def _changed(first: Analysis, other: Analysis) -> tuple[str, ...]:
 
 def _cells(pairs: Sequence[Pair]) -> pd.DataFrame:
     """Cells of all pairs; the p values of each other study are adjusted together."""
-    cells = _frame([row for pair in pairs for row in _rows(pair)], MATCH_COLUMNS)
+    cells = table_of([row for pair in pairs for row in _rows(pair)], MATCH_COLUMNS)
     for _, p_values in cells["p_value"].dropna().groupby(cells["study"]):
         cells.loc[p_values.index, "p_value"] = holm(p_values.tolist())
     return cells.assign(established=cells["p_value"] <= 1 - CONFIDENCE)

@@ -13,12 +13,12 @@ from reports.analysis import TargetRecord
 from reports.analysis.target_rates import reaching
 from reports.recommend.answer import ACCURACY, FITTED, NOISE_SCALE, TARGET_TIME, Answer, Estimate
 from reports.recommend.record import Analysis
+from reports.schema import FEWEST_TO_SHOW
 from reports.schema.measures import step_of
 from reports.stats import Ends, by_seed
 from reports.stats.bounds import product_interval
 from reports.stats.models import RESOLVED
 from reports.stats.non_inferiority import (
-    FEWEST_TO_SHOW,
     UNDECIDED,
     Shortfall,
     compare_in_order,

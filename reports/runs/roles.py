@@ -120,7 +120,7 @@ def roles_of(frame: pd.DataFrame, choice: Choice) -> Roles:
     by, scale = (_columns(frame, names) for names in (choice.by, [choice.scale_with]))
     roles = _guesses(frame, {*given.values(), *by}) | given
     if given.keys() & _JUDGED:
-        # What is judged is not guessed beside what was named.
+        # Where one was named, what is judged is not guessed.
         roles = {role: name for role, name in roles.items() if role in given or role not in _JUDGED}
     if "batch_size" not in roles:
         obstacles.append(

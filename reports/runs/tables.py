@@ -217,7 +217,7 @@ class _Reading:
         keys = ["group", "batch_size"]
         rows["key"] = rows.groupby([*keys, "named", "seed", "learning_rate"], dropna=False).ngroup()
         by_run = rows.groupby("named")
-        if by_run["key"].nunique().max() > 1 == by_run["batch_size"].nunique().max():
+        if by_run["key"].nunique().max() > 1 and by_run["batch_size"].nunique().max() == 1:
             # Where a run's rate or seed changes along it, the run's own name counts.
             rows["key"] = rows.groupby([*keys, "named"]).ngroup()
         # Rows without the metric, as of the training loss, are no evaluations.
@@ -393,8 +393,9 @@ class _Reading:
 
     def _others(self) -> str:
         """Name columns that may distinguish configurations, each of which has several runs."""
-        rows = len(self.frame)
-        used = {*self.roles.columns.values(), *self.roles.by}
+        if self.roles.by:
+            return ""
+        rows, used = len(self.frame), {*self.roles.columns.values()}
         texts = [
             str(name)
             for name in self.frame.select_dtypes(["object", "str", "category"])
@@ -404,6 +405,6 @@ class _Reading:
             <= min(_MOST_LEVELS, rows / 2)
             and numbers_of(self.frame[name]).strange.any()
         ]
-        if not texts or self.roles.by:
+        if not texts:
             return ""
         return f" {listing(texts)} may make configurations: --by {','.join(texts)}."

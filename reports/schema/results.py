@@ -35,7 +35,7 @@ CLASSIFICATION, REGRESSION = "classification", "regression"  # the tasks
 HALVED = 6
 """Seeds of a finished table from which on half of them choose and half of them judge."""
 
-FEWEST_JUDGING = 5  # of these seeds: fewer show nothing
+FEWEST_TO_SHOW = 5  # with fewer common seeds no size is shown to be near-optimal
 
 TENSOR = "tensor"  # engine that processes a batch by tensor operations
 PER_ITEM = "per-item"  # engine that iterates over the items of a batch
@@ -414,7 +414,7 @@ def _judging_seeds(runs: pd.DataFrame) -> list[int]:
     shared = sorted(set[int].intersection(*(set(seeds) for _, seeds in cells)))
     if len(shared) < HALVED:
         return []
-    return shared[-max(FEWEST_JUDGING, len(shared) - len(shared) // 2) :]
+    return shared[-max(FEWEST_TO_SHOW, len(shared) - len(shared) // 2) :]
 
 
 def _filled(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:

@@ -15,12 +15,11 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from reports.schema import FEWEST_TO_SHOW
 from reports.stats._differences import sizes_of
 from reports.stats.bounds import Ends
 from reports.stats.intervals import CONFIDENCE, POWER, t_quantile
 from reports.stats.paired_tests import FEWEST
-
-FEWEST_TO_SHOW = 5  # with fewer common seeds no size is shown to be near-optimal
 
 REFERENCE, NEAR_OPTIMAL = "reference", "near-optimal"
 UNDECIDED = "undecided"  # not shown to be near-optimal, nor to be worse

@@ -6,9 +6,18 @@ import math
 from dataclasses import dataclass
 
 from reports.recommend import Analysis, Answer
-from reports.schema import capitalised, lowered, plural, rate, seconds, significant, sizes
+from reports.schema import (
+    FEWEST_TO_SHOW,
+    capitalised,
+    lowered,
+    plural,
+    rate,
+    seconds,
+    significant,
+    sizes,
+)
 from reports.schema.formats import faster
-from reports.stats.non_inferiority import FEWEST_TO_SHOW, UNDECIDED, WORSE, Shortfall
+from reports.stats.non_inferiority import UNDECIDED, WORSE, Shortfall
 from reports.text.finished import finished_evidence, finished_headline
 
 HIGH, MODERATE, LOW = "high", "moderate", "low"  # how sure an answer is

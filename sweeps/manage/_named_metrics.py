@@ -7,21 +7,23 @@ from typing import Any
 
 import pandas as pd
 
+from reports.schema.measures import NEGATIVE
+
 VALUES = ("train_metric", "validation_metric", "test_metric")
 
-_NEGATIVE = '"metric":"neg_'
+_NAMED = '"metric":"'
 
 
 def is_negative(configuration: str) -> bool:
     """Return whether a trial's metrics are stored as their negative."""
-    return _NEGATIVE in configuration
+    return f"{_NAMED}{NEGATIVE}" in configuration
 
 
 def as_named(configuration: str) -> str:
     """Return what determines a trial, as JSON, with the metric and the target of its study."""
     if not is_negative(configuration):
         return configuration
-    named = configuration.replace(_NEGATIVE, _NEGATIVE.removesuffix("neg_"))
+    named = configuration.replace(f"{_NAMED}{NEGATIVE}", _NAMED)
     return named.replace('"target":"-', '"target":"')
 
 

@@ -52,9 +52,8 @@ class StepsToTargetFit:
     min_updates_interval: Ends | None = None  # given without a plateau too
     min_examples_interval: Ends | None = None
     critical_batch_size_interval: Ends | None = None  # without a plateau it is at least the low end
-    max_log_residual: float | None = (
-        None  # of log S, of a batch size's mean over its runs; absolute
-    )
+    # Of log S, of a batch size's mean over its runs; absolute.
+    max_log_residual: float | None = None
     poor_fit: bool = False  # off by more than 10% at a batch size, and by more than runs scatter
     plateau: str | None = None  # `IN_RANGE` or `NOT_IN_RANGE`
     curve: Curve | None = None  # against 1/B, to interpolate with

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from reports.schema import FEWEST_TO_SHOW
 from reports.stats.non_inferiority import (
-    FEWEST_TO_SHOW,
     NEAR_OPTIMAL,
     REFERENCE,
     UNDECIDED,
