@@ -50,23 +50,25 @@ def results(folder: str | os.PathLike[str]) -> Results:
 
 
 def recommend(
-    data: object,
+    data: object = None,
     target: str | Sequence[str] = (),
     *,
+    trainer: str = "",
     minutes: float = 1.0,
     folder: str | os.PathLike[str] | None = None,
-    n_jobs: int = -1,
+    n_jobs: int | None = None,
     **parameters: Any,  # noqa: ANN401
 ) -> Results:
-    """Run a short study of data, as `bpsweep recommend` does, and return its results.
+    """Run a short study of data or a trainer, as `bpsweep recommend` does; return its results.
 
     Args:
         data: A dataset's name, a file, `(X, y)`, or a DataFrame.
         target: Column of the file or the frame to learn; several are a regression.
+        trainer: In place of data, a function that trains, such as "train.py:train".
         minutes: The time there is.
         folder: The study's folder; by default it is named after the data.
-        n_jobs: Worker processes; -1 for as many as there are cores.
-        **parameters: Of the data, such as `ignore=["name"]`; see `docs/data.md`.
+        n_jobs: Worker processes; by default as many as there are cores, 1 for a trainer.
+        **parameters: Of the data, such as `ignore=["name"]`, or keys of a trainer's study.
 
     Returns:
         Results with the answer as `.recommendation`.
@@ -80,17 +82,20 @@ def recommend(
         True
     """
     from sweeps.advise.adaptive import TimeBudget, advise
-    from sweeps.advise.request import request_of
+    from sweeps.advise.request import request_of, request_of_trainer
 
     budget = TimeBudget(60 * minutes, time.monotonic())
     targets: Sequence[str] = [target] if isinstance(target, str) else [*target]
     out = None if folder is None else Path(folder)
-    if (kept := in_memory(data, targets)) is not None:
-        out = out or Path("data-recommendation")
-        data, targets = out / kept.kept(out)["path"], kept.targets
     settings = [f"{name}={toml_value(value)}" for name, value in _plain(parameters).items()]
-    asked = (str(data), targets, minutes, out, n_jobs)
-    request = request_of(*asked, started=budget.started, settings=settings)
+    if trainer:
+        request = request_of_trainer(trainer, minutes, out, n_jobs or 1, settings)
+    else:
+        if (kept := in_memory(data, targets)) is not None:
+            out = out or Path("data-recommendation")
+            data, targets = out / kept.kept(out)["path"], kept.targets
+        asked = (str(data), targets, minutes, out, n_jobs or -1)
+        request = request_of(*asked, started=budget.started, settings=settings)
     advise(request, budget)
     return results(request.folder)
 
@@ -322,12 +327,15 @@ class Study:
         """What the study tries, on which data, with which budget."""
         return self.experiment.specification
 
-    def plan(self, folder: str | os.PathLike[str] | None = None, *, n_jobs: int = -1) -> Forecast:
+    def plan(
+        self, folder: str | os.PathLike[str] | None = None, *, n_jobs: int | None = None
+    ) -> Forecast:
         """Return what a run will do: counts, predicted times, memory.
 
         Args:
             folder: The study's folder, if it has run before.
-            n_jobs: Worker processes; -1 for as many as there are cores.
+            n_jobs: Worker processes; -1, and for bpsweep's own network the default, for as many as
+                there are cores; for a trainer the default is 1.
 
         Raises:
             UserError: The number of jobs is none, or the folder's store can't be used.
@@ -339,28 +347,31 @@ class Study:
         from sweeps.manage.forecast import forecast
         from sweeps.run import jobs_of
 
-        jobs = jobs_of("loky", n_jobs, None)
+        jobs = jobs_of("loky", self._jobs(n_jobs), None)
         return forecast(self.experiment, jobs, None if folder is None else Path(folder))
 
     def run(
         self,
         folder: str | os.PathLike[str],
         *,
-        n_jobs: int = -1,
+        n_jobs: int | None = None,
         backend: str = "loky",
         scheduler: str | None = None,
         timing: bool = True,
         watch: bool = False,
+        accept_code: bool = False,
     ) -> Results:
         """Run what is missing of the study and return everything.
 
         Args:
             folder: The study's folder, new or holding this study already.
-            n_jobs: Worker processes; -1 for as many as there are cores.
+            n_jobs: Worker processes; -1, and for bpsweep's own network the default, for as many as
+                there are cores; for a trainer the default is 1.
             backend: Where they run; see `docs/running.md`. Results don't depend on it.
             scheduler: Address of a Dask scheduler, for the backend "dask".
             timing: Whether times are measured in the end, if the specification wants them.
             watch: Whether the report is written from time to time while trials run.
+            accept_code: Whether trials count that ran before a trainer's code was changed.
 
         Raises:
             UserError: What the user can mend; every trial that had ended is kept.
@@ -376,19 +387,38 @@ class Study:
         """
         from sweeps.run import jobs_of, run_study
 
+        self.take_code(Path(folder), changed=accept_code)
         experiment = self._kept_in(Path(folder))
         if self._data is not None:
             write_study(Path(folder), given(experiment.specification), "A program's study.")
         ran = run_study(
             experiment,
             Path(folder),
-            jobs_of(backend, n_jobs, scheduler),
+            jobs_of(backend, self._jobs(n_jobs), scheduler),
             backend=backend,
             scheduler=scheduler,
             timing=timing,
             watch=watch,
         )
         return answering(ran)
+
+    def take_code(self, folder: Path, *, changed: bool = False) -> bool:
+        """Count a trainer's code as that of a folder's trials, `changed` or not; False if it isn't.
+
+        Args:
+            folder: The study's folder.
+            changed: Whether it may have changed since they ran.
+        """
+        from sweeps.store.study_results import with_code_of
+
+        experiment = with_code_of(folder, self.experiment, changed=changed)
+        self.experiment = experiment or self.experiment
+        return experiment is not None
+
+    def _jobs(self, jobs: int | None) -> int:
+        """Return how many workers to start: a trainer may need the whole machine for itself."""
+        every = 1 if self.specification.trainer else -1
+        return every if jobs is None else jobs
 
     def summary(self) -> str:
         """Return what is tried and how often, in one line."""

@@ -167,6 +167,7 @@ class GroupDescription:
     metric: str  #: What the columns ending in `_metric` hold, such as "accuracy" or "R2".
     batch_sizes: tuple[int, ...]  #: Batch sizes tried.
     learning_rates: tuple[float, ...]  #: Learning rates tried in the explore stage.
+    trainer: str = ""  #: The user's function that trains; "" for bpsweep's own network.
     dataset: str = ""  #: The dataset's name.
     fingerprint: str = ""  #: Content hash of the data.
     task: str = ""  #: "classification" or "regression".

@@ -55,9 +55,11 @@ def method(analysis: Analysis) -> list[str]:
     if analysis.study.finished:
         return finished_method(analysis)
     texts = (
-        _data(plan),
-        _notes(plan),
-        _network(analysis),
+        *(
+            (_trainer(analysis),)
+            if plan.trainer
+            else (_data(plan), _notes(plan), _network(analysis))
+        ),
         _training(plan),
         _metric(analysis),
         _selection(analysis.study, plan, analysis.measure),
@@ -80,6 +82,7 @@ def limits(analysis: Analysis) -> list[str]:
         if analysis.plan.epochs is None
         else "equal epochs: a large batch makes fewer updates from the same examples"
     )
+    trained = "trainer" if analysis.plan.trainer else "network"
     texts = (
         (
             "The reference is the batch size that did best on the tuning seeds. Faster sizes are "
@@ -95,7 +98,7 @@ def limits(analysis: Analysis) -> list[str]:
         ),
         _untuned(analysis),
         _examples(analysis),
-        "Times are those of this machine and this network.",
+        f"Times are those of this machine and this {trained}.",
     )
     return [text for text in texts if text]
 
@@ -115,6 +118,8 @@ def _untuned(analysis: Analysis) -> str:
 
 
 def _examples(analysis: Analysis) -> str:
+    if not analysis.items:
+        return ""
     if analysis.plan.task == REGRESSION or analysis.plan.metric != "accuracy":
         single = "outlier" if analysis.plan.task == REGRESSION else "one"
         return (
@@ -155,8 +160,7 @@ def _network(analysis: Analysis) -> str:
     )
     other = "" if plan.output == plan.activation else f", {visible(plan.output)} at the output"
     loss = LOSS_WORDS.get(plan.loss, visible(plan.loss))
-    named = [f"{visible(name)} {rate(value)}" for name, value in plan.hyperparameters.items()]
-    hyperparameters = f" ({listing(named)})" if named else ""
+    hyperparameters = _hyperparameters(plan)
     split = (
         "split, initial weights and order"
         if plan.split_seed is None
@@ -167,6 +171,27 @@ def _network(analysis: Analysis) -> str:
         f"and for a batch the {visible(plan.reduction)} over its examples. Optimizer: "
         f"{visible(plan.optimizer)}{hyperparameters}, for {analysis.budget} in every trial. A seed "
         f"fixes {split}, the same for all batch sizes."
+    )
+
+
+def _hyperparameters(plan: GroupDescription) -> str:
+    named = [
+        f"{visible(name)} {visible(value) if isinstance(value, str) else rate(value)}"
+        for name, value in plan.hyperparameters.items()
+    ]
+    return f" ({listing(named)})" if named else ""
+
+
+def _trainer(analysis: Analysis) -> str:
+    """Return what is known of a user's training."""
+    plan = analysis.plan
+    epoch = (
+        f" An epoch has {count(plan.train_items)} training examples." if plan.train_items else ""
+    )
+    return (
+        f"Trained by {visible(plan.trainer)}{_hyperparameters(plan)}, for {analysis.budget} in "
+        f"every trial; data, network and optimizer are its own.{epoch} Digest of its code: "
+        f"{visible(plan.fingerprint)}. Whether a seed fixes the result is up to the trainer."
     )
 
 
@@ -224,7 +249,7 @@ def _training(plan: GroupDescription) -> str:
 def _metric(analysis: Analysis) -> str:
     explained = METRIC_WORDS.get(analysis.plan.metric.lower(), "")
     texts = [f"{capitalised(analysis.measure.name)} is {explained}."] if explained else []
-    if analysis.plan.task == REGRESSION:
+    if analysis.plan.task == REGRESSION and not analysis.plan.trainer:
         texts.append("Targets are standardised on the training set.")
     if analysis.plan.metric == "neg_mae":
         texts.append(f"MAE is in {target_unit(analysis.plan)}.")

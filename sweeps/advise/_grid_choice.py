@@ -12,6 +12,7 @@ from sweeps.data.facts import IMBALANCED, DataFacts
 
 SGD: dict[str, Any] = {"name": "sgd", "learning_rates": [0.03, 0.1, 0.3, 1.0]}
 ADAM: dict[str, Any] = {"name": "adam", "learning_rates": [0.001, 0.003, 0.01, 0.03]}
+TRAINER_RATES = [0.001, 0.01, 0.1, 1.0]  # whatever its optimizer; `INSERTIONS` go between them
 EXTENSIONS, INSERTIONS = 3, 2  # on either side, at most; between them
 SEEDS = 3  # that choose rates
 FRESH, MORE_FRESH = 5, 10  # fresh seeds that judge them: the fewest that show a size near-optimal
@@ -86,6 +87,24 @@ def choose(train_items: int, fits: Callable[[Grid], bool]) -> Grid | None:
 def fresh_seeds(count: int = FRESH) -> dict[str, int]:
     """Return the seeds that judge."""
     return {"first": 101, "count": count}
+
+
+def trainer_keys(name: str, trainer: str, train_items: int, grid: Grid) -> dict[str, Any]:
+    """Return the specification of a trainer's study."""
+    return {
+        "name": name,
+        "title": f"Which batch size for {name}?",
+        "trainer": trainer,
+        "training_examples": train_items,
+        "batch_sizes": grid.batch_sizes,
+        "learning_rates": TRAINER_RATES,
+        "extensions": EXTENSIONS,
+        "insertions": INSERTIONS,
+        "epochs": grid.epochs,
+        "seeds": {"first": 1, "count": SEEDS},
+        "confirmation_seeds": fresh_seeds(grid.fresh),
+        "target_rates": False,
+    }
 
 
 def keys_of(name: str, dataset: object, facts: DataFacts, grid: Grid) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from sweeps.advise._grid_choice import (
     choose,
     keys_of,
     largest_size,
+    trainer_keys,
 )
 from sweeps.advise._optimizer_choice import NO_TIME, comparison, decided
 from sweeps.advise.request import (
@@ -43,15 +45,17 @@ from sweeps.advise.request import (
 from sweeps.data.facts import summary_lines
 from sweeps.design.cohorts import update_cost
 from sweeps.design.experiment import Experiment
-from sweeps.errors import UsageError, UserError, counted, tell
+from sweeps.design.families import Group, budget_text
+from sweeps.errors import UsageError, UserError, tell
 from sweeps.run import measurements_of, run_study
 from sweeps.run.driver import Limit
-from sweeps.run.timing_pass import splits_of
+from sweeps.run.timing_pass import splits_of, times_of_trainer
 from sweeps.spec import StudySpecification, given
 from sweeps.spec.load import write_study
 from sweeps.store import FILE, Store, read_experiment
-from sweeps.worker.measure import ROUNDS, time_updates
+from sweeps.worker.measure import RATE, ROUNDS, Measurement, time_updates
 from sweeps.worker.train import one_blas_thread
+from sweeps.worker.trainer import TRAINER_ROUNDS
 
 CHOSEN = "Chosen by `bpsweep recommend`, by the rules of docs/recommend.md."
 SHARE = 0.5  # of the time for trials, for the first grid; the rest is for what needs more seeds
@@ -129,7 +133,7 @@ def advise(request: Request, budget: TimeBudget) -> Advice:
     """Run a short study and return what it found; whatever ends it, trials that ended are kept."""
     experiment = _beginning(request, budget)
     tell(*summary_lines(experiment.data.values(), experiment.specification.metric))
-    if len(experiment.groups) > 1:
+    if len(experiment.specification.optimizer) > 1:
         compared = carry_on(request, budget, experiment)
         experiment = request.experiment(decided(given(experiment.specification), compared))
     tell(experiment.specification.title, _planned(experiment))
@@ -153,10 +157,11 @@ def advise(request: Request, budget: TimeBudget) -> Advice:
 
 
 def _planned(experiment: Experiment) -> str:
-    (group,) = experiment.groups
-    widths, budget = "-".join(map(str, group.family.shared.widths)), group.family.shared.budget
-    epochs = counted(budget.epochs or 0, "epoch")
-    return f"network {widths}, {epochs}, batch {sizes([*group.grid])}"
+    (group, *_), specification = experiment.groups, experiment.specification
+    what = f"trainer {specification.trainer}"
+    if not specification.trainer:
+        what = f"network {'-'.join(map(str, group.family.network.widths))}"
+    return f"{what}, {budget_text(group.family.shared.budget)}, batch {sizes([*group.grid])}"
 
 
 def _beginning(request: Request, budget: TimeBudget) -> Experiment:
@@ -177,41 +182,65 @@ def _beginning(request: Request, budget: TimeBudget) -> Experiment:
 def _stored(request: Request) -> Experiment:
     with Store.read(request.folder) as store:
         keys = given(read_experiment(store).specification)
-    if not request.is_of(keys["dataset"]) or keys["name"] != request.name:
+    if not request.is_of(keys) or keys["name"] != request.name:
         raise UsageError(f"{request.folder} holds another study. Choose another --out.")
     return request.experiment(keys)
 
 
 def first_study(request: Request, budget: TimeBudget) -> Experiment:
     """Return the study that the time allows; a usage error if not even one epoch fits."""
-    least = {"batch_sizes": 1, "learning_rates": 1.0, "seeds": 1, "epochs": 1}
-    dataset = request.sampled_dataset
-    draft = request.experiment({"name": request.name, "dataset": dataset, **least})
-    (facts,) = draft.data.values()
-    refuse_busy(request.name, budget.total, budget.spent)
-
-    def made(grid: Grid) -> Experiment:
-        return request.experiment(keys_of(request.name, dataset, facts, grid))
-
-    largest = largest_size(facts.train_items)
-    calibrate(budget, made(Grid(1, largest, 1)))
+    if request.trainer:
+        train_items = examples_of_trainer(request)
+        keys = partial(trainer_keys, request.name, request.trainer, train_items)
+    else:
+        dataset = request.sampled_dataset
+        draft = request.experiment({"name": request.name, "dataset": dataset, **LEAST})
+        (facts,) = draft.data.values()
+        train_items = facts.train_items
+        keys = partial(keys_of, request.name, dataset, facts)
+        refuse_busy(request.name, budget.total, budget.spent)
+    largest = largest_size(train_items)
+    calibrate(budget, request.experiment(keys(Grid(1, largest, 1))))
 
     def needed(grid: Grid) -> float:
-        seconds = request.seconds(made(grid))
-        return budget.slowdown * (seconds * EXTENSION + START_SECONDS * _apart(request, seconds))
+        seconds = request.seconds(request.experiment(keys(grid)))
+        start = START_SECONDS * _apart(request, seconds)
+        return budget.slowdown * (seconds * EXTENSION + start)
 
     grids = (
-        choose(facts.train_items, lambda grid: needed(grid) <= share * budget.spare)  # noqa: B023
+        choose(train_items, lambda grid: needed(grid) <= share * budget.spare)  # noqa: B023
         for share in (SHARE, MOST)
     )
     grid = next(filter(None, grids), None)
     if grid is None and (budget.spent < PROMPT * budget.total or not budget.spare):
         whole = needed(Grid(min(SMALLEST, largest // 2), largest, EPOCHS)) / SHARE
-        what = f"{facts.train_items} training examples"
+        what = f"{train_items} training examples"
         raise too_short(request.name, budget.total, what, budget.spent + budget.kept + whole)
     # It is late to refuse: what fits of the least study is better than nothing.
     grid = grid or Grid(min(LARGER, largest // 2), largest, 1)
-    return compared_first(request, keys_of(request.name, dataset, facts, grid.core), budget)
+    if request.trainer:
+        return request.experiment(keys(grid.core))
+    return compared_first(request, keys(grid.core), budget)
+
+
+LEAST = {"batch_sizes": 1, "learning_rates": 1.0, "seeds": 1, "epochs": 1}
+
+
+def examples_of_trainer(request: Request) -> int:
+    """Return how many examples an epoch of a trainer has: as is said, or as it says itself."""
+    least = {"name": request.name, "trainer": request.trainer, "training_examples": 2**40}
+    draft = request.experiment(least | LEAST | {"batch_sizes": SMALLEST, "learning_rates": RATE})
+    known = draft.specification.training_examples
+    if known != least["training_examples"]:
+        return known or 0
+    ((group, measurements),) = measurements_of(draft).values()
+    stated = times_of_trainer(group, measurements, rounds=1).training_examples
+    if stated == known:
+        raise UsageError(
+            f"{request.trainer} does not say how many examples an epoch has: set "
+            "`trial.training_examples` in it, or add `--set training_examples=N`."
+        )
+    return stated
 
 
 def compared_first(request: Request, keys: dict[str, Any], budget: TimeBudget) -> Experiment:
@@ -226,6 +255,9 @@ def compared_first(request: Request, keys: dict[str, Any], budget: TimeBudget) -
 def calibrate(budget: TimeBudget, experiment: Experiment) -> None:
     """Measure a few updates at each batch size: how fast is this machine, and its benchmark?"""
     (group, measurements), *_ = measurements_of(experiment).values()
+    if experiment.specification.trainer:
+        calibrate_trainer(budget, group, measurements)
+        return
     largest = max(planned.batch_size for planned in measurements)
     began, processor = budget.now(), time.process_time()
     with one_blas_thread():
@@ -248,8 +280,28 @@ def calibrate(budget: TimeBudget, experiment: Experiment) -> None:
     budget.reserve = budget.slowdown * REPORT_SECONDS + 1.2 * timing
 
 
+def calibrate_trainer(
+    budget: TimeBudget, group: Group, measurements: Sequence[Measurement]
+) -> None:
+    """Have a trainer timed at its smallest and its largest batch size, and keep what that took."""
+    began, ends = budget.spent, [measurements[0], measurements[-1]]
+    rounds = times_of_trainer(group, ends, rounds=1).rounds
+    ratios = [
+        1e6
+        * measured.wall_seconds
+        / measured.updates
+        / update_cost(group.family.configuration(planned.batch_size), lanes=1)
+        for planned, measured in zip(ends, rounds, strict=True)
+    ]
+    budget.slowdown = max(ratios)
+    each = (budget.spent - began) / len(ends)
+    budget.reserve = REPORT_SECONDS + TRAINER_ROUNDS * each * len(measurements)
+
+
 def _apart(request: Request, predicted: float) -> bool:
     """Whether workers are worth their start; what takes less than that runs in this process."""
+    if request.trainer:
+        return True  # what ends its process must not end this one
     return predicted * (request.jobs - 1) > START_SECONDS
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -13,8 +14,9 @@ from typing import Any
 from sweeps.data.files.file_sources import file_of, is_file, parameters_of_file
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.experiment import Experiment
-from sweeps.errors import Problem, UsageError
+from sweeps.errors import Problem, SpecificationError, UsageError
 from sweeps.spec import named_data
+from sweeps.spec.load import with_settings
 
 COMMAND = "recommend"
 LARGE_BYTES, SAMPLE = 1_000_000, 20_000  # of a file that is sampled, for each minute: rows of it
@@ -33,6 +35,8 @@ class Request:
     folder: Path
     jobs: int
     sample: int = 0  # rows of a large file, by the time; 0 for all, or as `dataset` says
+    trainer: str = ""  # in place of a dataset
+    settings: tuple[str, ...] = ()  # keys that are set of a trainer's study
 
     @property
     def sampled_dataset(self) -> object:
@@ -41,8 +45,11 @@ class Request:
             return self.dataset
         return self.dataset | {"sample": self.sample}
 
-    def is_of(self, dataset: object) -> bool:
-        """Return whether a study has this dataset, whatever sample was chosen for its time."""
+    def is_of(self, keys: Mapping[str, Any]) -> bool:
+        """Return whether a study is of what is asked for, whatever sample its time allowed."""
+        if keys.get("trainer", "") != self.trainer:
+            return False
+        dataset = keys.get("dataset")
         if isinstance(dataset, dict) and isinstance(self.dataset, dict):
             asked = "sample" in self.dataset
             dataset = {key: dataset[key] for key in dataset if asked or key != "sample"}
@@ -50,7 +57,7 @@ class Request:
 
     def experiment(self, keys: Mapping[str, Any]) -> Experiment:
         """Return the study of a specification."""
-        return experiment_of(keys, COMMAND, self.folder)
+        return experiment_of(with_settings(keys, self.settings), COMMAND, self.folder)
 
     def seconds(self, experiment: Experiment) -> float:
         """Return the predicted seconds of what a study lacks."""
@@ -83,6 +90,30 @@ def request_of(
 
     sample = _sample(data, named.parameters, minutes)
     return Request(named.written(folder), name, folder, jobs_of("loky", jobs, None), sample)
+
+
+def request_of_trainer(
+    trainer: str, minutes: float, out: Path | None, jobs: int, settings: Sequence[str]
+) -> Request:
+    """Return a request for a trainer: its file is named from here, and from the study's folder."""
+    if not (math.isfinite(minutes) and minutes > 0):
+        problem = Problem("--minutes", f"must be above 0, but is {minutes:g}.")
+        raise SpecificationError(COMMAND, [problem])
+    where, _, function = trainer.rpartition(":")
+    name = name_of(f"{Path(where).stem}-{function}")
+    folder = out or Path(f"{name}-recommendation")
+    if where.endswith(".py"):
+        trainer = f"{Path(os.path.relpath(where, folder)).as_posix()}:{function}"
+    from sweeps.run import jobs_of  # noqa: PLC0415 - a refusal needs no pandas
+
+    return Request(
+        None,
+        name,
+        folder,
+        jobs_of("loky", jobs, None),
+        trainer=trainer,
+        settings=tuple(settings),
+    )
 
 
 def refuse_busy(name: str, total: float, spent: float, further: float = 0.0) -> None:

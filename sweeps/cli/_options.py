@@ -37,9 +37,8 @@ _SHARED: Mapping[str, dict[str, Any]] = {
     "--json": {"action": "store_true", "help": "as one JSON document"},
     "--jobs": {
         "type": int,
-        "default": -1,
         "metavar": "N",
-        "help": "worker processes (default: all cores)",
+        "help": "worker processes (default: all cores; 1 for a trainer)",
     },
     "--target": repeatable("COLUMN", "column of the file to learn; several are a regression"),
     "--ignore": repeatable("COLUMN", "column of the file to leave out"),

@@ -31,7 +31,12 @@ def add_answer_commands(commands: Commands) -> None:
     text = "name the batch size to use with its learning rate, by a short study"
     shared = (*DATA, "--jobs", "--json")
     recommend = commands.add(_recommend, "Start", "recommend", text, *shared)
-    recommend.add_argument("data", help="a dataset's name, or a file of data")
+    recommend.add_argument("data", nargs="?", help="a dataset's name, or a file of data")
+    recommend.add_argument(
+        "--trainer",
+        metavar="FILE.py:FUNCTION",
+        help="train by this function in place of data; --set then replaces keys of its study",
+    )
     recommend.add_argument("--set", **PARAMETER)
     recommend.add_argument(
         "--minutes", type=float, default=1.0, metavar="N", help="the time there is (default: 1)"
@@ -48,11 +53,17 @@ def add_answer_commands(commands: Commands) -> None:
 
 def _recommend(options: argparse.Namespace) -> int:
     started = time.monotonic()
-    from sweeps.advise.request import request_of
+    from sweeps.advise.request import request_of, request_of_trainer
 
-    asked = (options.data, options.target, options.minutes, options.out, options.jobs)
-    settings = [*data_settings(options), *options.set]
-    request = request_of(*asked, started=started, settings=settings)
+    if bool(options.data) == bool(options.trainer) or (options.trainer and data_words(options)):
+        raise UsageError("recommend needs either data, or --trainer without options of data.")
+    if options.trainer:
+        asked = (options.trainer, options.minutes, options.out, options.jobs or 1)
+        request = request_of_trainer(*asked, options.set)
+    else:
+        of_data = (options.data, options.target, options.minutes, options.out, options.jobs or -1)
+        settings = [*data_settings(options), *options.set]
+        request = request_of(*of_data, started=started, settings=settings)
     from sweeps.advise.adaptive import TimeBudget, advice_content, advise
     from sweeps.cli._ending import ending
 
@@ -64,7 +75,8 @@ def _recommend(options: argparse.Namespace) -> int:
 
 def _more_minutes(options: argparse.Namespace) -> dict[str, Callable[[int], list[str]]]:
     """What to type to have a better answer: the same command goes on where it ended."""
-    command = ["bpsweep", "recommend", options.data, *data_words(options, "--set")]
+    what = ["--trainer", options.trainer] if options.trainer else [options.data]
+    command = ["bpsweep", "recommend", *what, *data_words(options, "--set")]
     command += ["--out", str(options.out)] if options.out else []
     again = [*command, "--minutes", f"{options.minutes:g}"]
     return dict.fromkeys(("seeds", "larger", "time"), lambda _amount: again)

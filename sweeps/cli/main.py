@@ -237,6 +237,11 @@ def _running(command: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="of a Dask cluster, such as tcp://10.0.0.1:8786 (default: start one here)",
     )
+    command.add_argument(
+        "--accept-code",
+        action="store_true",
+        help="keep the trials that ran before a trainer's code was changed",
+    )
     command.add_argument("--no-timing", action="store_true", help="don't measure times in the end")
     command.add_argument(
         "--watch", action="store_true", help="write the report from time to time while trials run"
@@ -250,12 +255,13 @@ def _run(options: argparse.Namespace) -> int:
 
     study = _study_of(options)
     folder = options.out or Path(study.specification.name)
-    _tell_of_other_study(study, folder)
+    same_code = study.take_code(folder, changed=options.accept_code)
+    _tell_of_other_study(study, folder, same_code=same_code)
     tell(*summary_lines(study.experiment.data.values(), study.specification.metric))
     return _carry_out(study, folder, options, [options.study, *data_words(options, "--set")])
 
 
-def _tell_of_other_study(study: Study, folder: Path) -> None:
+def _tell_of_other_study(study: Study, folder: Path, *, same_code: bool) -> None:
     """Say before anything runs that a folder holds a study that shares no trial with this one."""
     from sweeps.store import FILE, Store
 
@@ -266,6 +272,12 @@ def _tell_of_other_study(study: Study, folder: Path) -> None:
     planned = {trial.identity for _, trial in study.experiment.explored}
     if kept and planned and not kept & planned:
         what = counted(len(kept), "trial")
+        if not same_code:
+            tell(
+                f"{study.specification.trainer} changed since {what} of {folder} ran: they no "
+                "longer count. `--accept-code` keeps them."
+            )
+            return
         tell(
             f"{folder} holds {what} of this study with other settings. They stay, but the report "
             f"will be without them. To keep both reports, stop this and add `--out {folder}-2`."

@@ -37,6 +37,9 @@ class DataFacts:
 
     def summary(self) -> str:
         """Return what the data are, in a line."""
+        if not self.features:
+            epoch = f", {counted(self.train_items, 'example')} an epoch" if self.train_items else ""
+            return f"{self.source.name}: a trainer{epoch}"
         outputs = ("target", "") if self.task == REGRESSION else ("class", "classes")
         parts = self.preparation
         examples = int(self.train_items + parts.validation + parts.test)
@@ -52,7 +55,7 @@ class DataFacts:
 MOST_LINES = 6
 
 
-def notes_of(facts: DataFacts, metric: str | None) -> tuple[str, ...]:
+def notes_of(facts: DataFacts, metric: object) -> tuple[str, ...]:
     """Return what there is to know of data that a metric judges; of none, the default."""
     largest = facts.most_frequent or 0.0
     if largest <= IMBALANCED:
@@ -64,7 +67,7 @@ def notes_of(facts: DataFacts, metric: str | None) -> tuple[str, ...]:
     return (note, *facts.notes)
 
 
-def summary_lines(data: Iterable[DataFacts], metric: str | None = None) -> list[str]:
+def summary_lines(data: Iterable[DataFacts], metric: object = None) -> list[str]:
     """Return what was read of the data, in as few lines as one reads before a study runs."""
     lines = [line for facts in data for line in (facts.summary(), *notes_of(facts, metric))]
     if len(lines) <= MOST_LINES:
@@ -99,6 +102,21 @@ def facts_of(
         sampled_rows=dataset.sampled_rows,
         most_frequent=share_of_largest(dataset),
         constant_loss=_constant_loss(dataset),
+    )
+
+
+def facts_of_trainer(source: Source, train_items: int, task: str) -> DataFacts:
+    """Return the facts of a trainer, which has data of its own: most are unknown."""
+    return DataFacts(
+        source=source,
+        fingerprint=source.content,
+        task=task,
+        preparation=Preparation(0, 0, "none"),
+        train_items=train_items,
+        features=0,
+        outputs=0,
+        target_names=(),
+        notes=(),
     )
 
 

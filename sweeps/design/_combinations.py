@@ -149,6 +149,8 @@ def _agrees(axis: str, wanted: object, actual: object, combination: Combination)
     if isinstance(wanted, ScheduleChoice) and isinstance(actual, ScheduleChoice):
         given = wanted.model_fields_set
         return all(getattr(wanted, name) == getattr(actual, name) for name in given)
+    if axis == "parameters" and isinstance(wanted, Mapping) and isinstance(actual, Mapping):
+        wanted = {**actual, **wanted}  # those that aren't named may be any
     if axis == "batch_sizes" and isinstance(actual, Collection):
         if isinstance(wanted, PowersOfTwo):
             return any(size in wanted.sizes(size) for size in actual if isinstance(size, int))

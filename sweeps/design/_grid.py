@@ -12,10 +12,15 @@ from sweeps.data import REGRESSION
 from sweeps.data.facts import DataFacts, Facts, key_of
 from sweeps.design._combinations import Combination, agrees, combinations
 from sweeps.design.families import Family, Group, labels_of
-from sweeps.design.trials import Configuration, fields_from
+from sweeps.design.trials import (
+    Configuration,
+    EngineConfiguration,
+    TrainerConfiguration,
+    fields_from,
+)
 from sweeps.spec import StudySpecification
 from sweeps.spec.axes import AXES, BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
-from sweeps.spec.types import AUTO, FULL, METRICS, NEGATIVES, PowersOfTwo, rounded
+from sweeps.spec.types import AUTO, FULL, PowersOfTwo, rounded
 
 
 @dataclass(frozen=True)
@@ -81,26 +86,27 @@ def family_of(
     specification: StudySpecification, combination: Combination, facts: DataFacts
 ) -> Family:
     """Return the family of a combination."""
+    if specification.trainer:
+        return _family_of_trainer(specification, combination, facts)
     get = combination.get
     optimizer = get("optimizer").name
     hyperparameters = {**OPTIMIZERS[optimizer].defaults, **combination.hyperparameters}
-    names = [field.name for field in fields(Configuration)]
-    values = fields_from(Configuration, facts, specification)
-    metric = specification.metric or METRICS[facts.task][0]
+    names = [field.name for field in fields(EngineConfiguration)]
+    values = fields_from(EngineConfiguration, facts, specification)
     values |= {axis: get(axis) for axis in AXES if axis in names} | {
         "evaluate_test": False,
         "widths": (facts.features, *get("hidden_layers"), facts.outputs),
         "output": output_of(get("output"), get("loss"), facts.task),
-        "metric": NEGATIVES.get(metric, metric),
+        "metric": specification.gain(facts.task),
         "target": specification.as_gain(specification.target),
         "optimizer": optimizer,
         "schedule": schedule_of(get("schedule")),
         "growth": _growth_of(get("growth"), facts.train_items),
         "batch_size": 1,
-        "budget": Budget(**{name: get(name) for name in BUDGETS}),
+        "budget": _budget(combination),
         "noise_curvature": False,
     }
-    shared = Configuration(**values)
+    shared = EngineConfiguration(**values)
     # Where nothing is remembered, it makes no difference how.
     remembers = get("memory") == EXAMPLES and any(hyperparameters.get(name) for name in MEMORIES)
     return Family(
@@ -111,6 +117,26 @@ def family_of(
         specification.reference_batch_size if remembers else None,
         specification.noise_curvature,
     )
+
+
+def _family_of_trainer(
+    specification: StudySpecification, combination: Combination, facts: DataFacts
+) -> Family:
+    parameters = tuple(sorted(combination.get("parameters").items()))
+    shared = TrainerConfiguration(
+        **fields_from(Configuration, facts),
+        evaluate_test=False,
+        metric=specification.gain(facts.task),
+        batch_size=1,
+        budget=_budget(combination),
+        trainer=facts.source.name,
+        parameters=parameters,
+    )
+    return Family(facts, shared, parameters, combination.get("rate_rule"))
+
+
+def _budget(combination: Combination) -> Budget:
+    return Budget(**{name: combination.get(name) for name in BUDGETS})
 
 
 def output_of(output: str, loss: str, task: str) -> str:

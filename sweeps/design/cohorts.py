@@ -14,7 +14,7 @@ from bpengine.optim import OPTIMIZERS
 from bpengine.passes import ROWS
 from bpengine.training.lockstep import lanes_in_cache
 from sweeps.design.engine_recipe import evaluation_cadence, is_countable, totals_of
-from sweeps.design.trials import Cohort, Configuration, Settings, Trial
+from sweeps.design.trials import Cohort, Configuration, EngineConfiguration, Settings, Trial
 
 T = TypeVar("T")
 
@@ -28,6 +28,9 @@ of an example and parameter, of an example and unit, and of an evaluation. Fitte
 within 20% in the mean; only the order of cohorts and predicted times depend on them."""
 ROW_COST, SOFTMAX_COST = 0.03, 0.11
 """Further microseconds of an example for its loss and metric, and for a softmax."""
+
+TRAINER_UPDATE_COST, TRAINER_EXAMPLE_COST = 20.0, 0.5
+"""Microseconds of an update and an example of a user's trainer, at the least: most take longer."""
 
 CURVATURE_PASSES = 50
 """Passes over the noise examples that an evaluation with curvature takes: 3 a Hessian product."""
@@ -59,6 +62,10 @@ def cohort_cost(cohort: Cohort) -> float:
 
 
 def _cost(configuration: Configuration, lanes: int) -> float:
+    if not isinstance(configuration, EngineConfiguration):
+        # Nobody knows what it takes: only the order and the share of what is left depend on it.
+        updates, examples = totals_of(configuration)
+        return lanes * (updates * TRAINER_UPDATE_COST + examples * TRAINER_EXAMPLE_COST)
     budget = configuration.budget
     limit = inf if budget.seconds is None else 1e6 * budget.seconds
     if not is_countable(budget):
@@ -70,10 +77,14 @@ def _cost(configuration: Configuration, lanes: int) -> float:
 
 def update_cost(configuration: Configuration, lanes: int) -> float:
     """Return the predicted microseconds of one update of a cohort on one core."""
+    if not isinstance(configuration, EngineConfiguration):
+        return TRAINER_UPDATE_COST + configuration.batch_size * TRAINER_EXAMPLE_COST
     return _training_cost(configuration, lanes, 1, configuration.batch_size)
 
 
-def _training_cost(configuration: Configuration, lanes: int, updates: int, examples: int) -> float:
+def _training_cost(
+    configuration: EngineConfiguration, lanes: int, updates: int, examples: int
+) -> float:
     state = OPTIMIZERS[configuration.optimizer].slots * configuration.architecture.parameter_count
     calls = updates * max(configuration.shards, -(-configuration.batch_size // ROWS))
     elements = updates * state * SLOT_COST + examples * _gradient_cost(configuration)
@@ -81,19 +92,19 @@ def _training_cost(configuration: Configuration, lanes: int, updates: int, examp
     return calls * CALL_COST + lanes * (updates * LANE_COST + width * elements)
 
 
-def _evaluation_cost(configuration: Configuration, lanes: int) -> float:
+def _evaluation_cost(configuration: EngineConfiguration, lanes: int) -> float:
     passes = CURVATURE_PASSES if configuration.noise_curvature else 1
     elements = configuration.train_items * example_cost(configuration)
     elements += configuration.noise_examples * passes * _gradient_cost(configuration)
     return EVALUATION_COST + lanes * _itemsize(configuration) / 4 * elements
 
 
-def _gradient_cost(configuration: Configuration) -> float:
+def _gradient_cost(configuration: EngineConfiguration) -> float:
     parameters = configuration.architecture.parameter_count
     return parameters * EXAMPLE_COST + example_cost(configuration)
 
 
-def example_cost(configuration: Configuration) -> float:
+def example_cost(configuration: EngineConfiguration) -> float:
     """Return the predicted microseconds of an example's outputs, loss and metric, of float32."""
     softmax = SOFTMAX_COST if configuration.output == "softmax" else 0.0
     return sum(configuration.widths[1:]) * UNIT_COST + ROW_COST + softmax
@@ -102,25 +113,29 @@ def example_cost(configuration: Configuration) -> float:
 def cohort_bytes(cohort: Cohort) -> int:
     """Return about how many bytes a cohort's networks and examples take."""
     configuration = cohort.configuration
+    if not isinstance(configuration, EngineConfiguration):
+        return 0  # unknown
     columns = configuration.widths[0] + configuration.widths[-1]
     # As read and as stacked for the engine; the held-out part is smaller.
     examples = 3 * configuration.train_items * columns * _itemsize(configuration)
     return len(cohort.trials) * lane_bytes(configuration) + len(cohort.seeds) * examples
 
 
-def lane_bytes(configuration: Configuration) -> int:
+def lane_bytes(configuration: EngineConfiguration) -> int:
     """Return the bytes that a lane keeps: weights, step and state, and what an undo needs."""
     copies = configuration.shards if configuration.local_updates > 1 else 1
     arrays = 3 + 2 * OPTIMIZERS[configuration.optimizer].slots * copies
     return _itemsize(configuration) * arrays * configuration.architecture.parameter_count
 
 
-def _itemsize(configuration: Configuration) -> int:
+def _itemsize(configuration: EngineConfiguration) -> int:
     return np.dtype(configuration.dtype).itemsize
 
 
 def most_lanes(configuration: Configuration) -> int:
-    """Return how many lanes a cohort may have."""
+    """Return how many lanes a cohort may have: a user's trainer takes one trial."""
+    if not isinstance(configuration, EngineConfiguration):
+        return 1
     c = configuration
     best = lanes_in_cache(c.architecture, c.optimizer, c.batch_size, c.dtype)
     return max(1, min(max(best, FEW_LANES), MOST_BYTES // lane_bytes(configuration)))

@@ -1,4 +1,7 @@
-"""From a configuration to the arguments of the engine. Imports nothing heavy: workers use it."""
+"""How long a trial is trained and when it is evaluated; the recipe of the engine.
+
+Imports nothing heavy: workers use it.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,19 @@ import functools
 
 from bpengine import Budget, Recipe, evaluation_points
 from bpengine.training.minibatches import batches, updates_per_epoch
-from sweeps.design.trials import Configuration, fields_from
+from sweeps.design.trials import Configuration, EngineConfiguration, fields_from
 
 EARLIEST = 64  # where a budget does not count epochs, evaluation begins at this fraction of one
+
+ENDLESS = 2**60  # examples of an epoch that stand for unknown ones: none ever ends
+RUNGS = 4  # evaluations between a number of examples and its double where epochs are unknown
 
 DENSE, DOUBLINGS = 32, 20
 """Where a budget does not count epochs, that many are evaluated each at its end; from there on as
 many points lie between an epoch and its double, about 2% apart, for that many doublings."""
 
 
-def recipe_of(configuration: Configuration) -> Recipe:
+def recipe_of(configuration: EngineConfiguration) -> Recipe:
     """Return the engine's recipe; a value error if the configuration contradicts itself."""
     cadence = evaluation_cadence(configuration)
     return Recipe(**fields_from(Recipe, configuration), evaluate_at=cadence)
@@ -28,6 +34,8 @@ def evaluation_cadence(configuration: Configuration) -> tuple[int, ...]:
     The end of training is a point, too, but under a budget in seconds alone.
     """
     examples, budget = configuration.train_items, configuration.budget
+    if not examples:
+        return _rungs(configuration.batch_size, totals_of(configuration)[1])
     points = evaluation_points(examples, budget.epochs) if budget.epochs else _open_ended(examples)
     if not is_countable(budget):
         return points
@@ -44,16 +52,18 @@ def is_countable(budget: Budget) -> bool:
 def totals_of(configuration: Configuration) -> tuple[int, int]:
     """Return how many updates a trial makes under a countable budget, and on how many examples."""
     # Long trainings have many epochs to be counted.
-    first, growth = configuration.batch_size, configuration.growth
-
-    def batch_size(epoch: int) -> int:
-        return growth.batch_size(first, epoch) if growth else first
-
     updates = examples = 0
-    for _, size, visited in batches(configuration.train_items, batch_size, configuration.budget):
+    of_epoch, budget = configuration.batch_size_of, configuration.budget
+    for _, size, visited in batches(configuration.train_items or ENDLESS, of_epoch, budget):
         updates += updates_per_epoch(visited, size)
         examples += visited
     return updates, examples
+
+
+def _rungs(first: int, last: int) -> tuple[int, ...]:
+    """Return powers of the fourth root of 2 within a budget, and its end."""
+    powers = (round(2 ** (step / RUNGS)) for step in range(RUNGS * last.bit_length()))
+    return (*(point for point in dict.fromkeys(powers) if first <= point < last), last)
 
 
 def _open_ended(examples: int) -> tuple[int, ...]:

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.optim import MEMORIES, share_at
 from sweeps.data.facts import DataFacts
-from sweeps.design.trials import LATER, Configuration, Trial, settings_of
+from sweeps.design.trials import (
+    LATER,
+    Configuration,
+    EngineConfiguration,
+    Settings,
+    Trial,
+    settings_of,
+)
 from sweeps.errors import counted, pairs_text
 
 DECIMALS = 12  # of a computed share: no machine's last bit decides which trial it is
@@ -21,24 +29,29 @@ class Family:
 
     facts: DataFacts
     shared: Configuration  # with batch size 1, and growth whether or not it has an effect
-    hyperparameters: tuple[tuple[str, float], ...]  # all of them, sorted
+    hyperparameters: tuple[tuple[str, Any], ...]  # all of them, or a trainer's parameters; sorted
     rate_rule: str  # how learning rates follow the batch size: none, linear or sqrt
     memory_reference: int | None = None  # where memory is in examples: see GroupDescription
     noise_curvature: bool = False  # whether runs on fresh seeds measure it
 
+    @property
+    def network(self) -> EngineConfiguration:
+        """What a network of the engine's shares; a user's trainer has none."""
+        assert isinstance(self.shared, EngineConfiguration)  # noqa: S101 - who asks knows
+        return self.shared
+
     def configuration(self, batch_size: int, *, evaluate_test: bool = False) -> Configuration:
         """Return what the trials of a batch size share; curvature is for fresh seeds alone."""
-        return replace(
-            self.shared,
-            evaluate_test=evaluate_test,
-            batch_size=batch_size,
-            growth=self._growth(batch_size),
-            noise_curvature=evaluate_test and self.noise_curvature,
-        )
+        shared = replace(self.shared, evaluate_test=evaluate_test, batch_size=batch_size)
+        if not isinstance(shared, EngineConfiguration):
+            return shared
+        growth = self._growth(shared.growth, batch_size)
+        curvature = evaluate_test and self.noise_curvature
+        return replace(shared, growth=growth, noise_curvature=curvature)
 
-    def _growth(self, batch_size: int) -> BatchGrowth | None:
+    def _growth(self, growth: BatchGrowth | None, batch_size: int) -> BatchGrowth | None:
         # Growth that never happens is none: the trials are the same.
-        growth, epochs = self.shared.growth, self.shared.budget.epochs
+        epochs = self.shared.budget.epochs
         if growth is None or batch_size * growth.factor > growth.limit:
             return None
         return None if epochs is not None and epochs <= growth.every else growth
@@ -59,7 +72,10 @@ class Family:
     ) -> list[Trial]:
         """Return the trials of a cell."""
         configuration = self.configuration(batch_size, evaluate_test=evaluate_test)
-        settings = settings_of(configuration.optimizer, rate, self.hyperparameters_at(batch_size))
+        settings: Settings = (("learning_rate", rate),)
+        if isinstance(configuration, EngineConfiguration):
+            given = self.hyperparameters_at(batch_size)
+            settings = settings_of(configuration.optimizer, rate, given)
         return [Trial(configuration, settings, seed) for seed in seeds]
 
 
@@ -78,7 +94,8 @@ Texts = Callable[[Sequence[Family]], list[str]]  # an aspect of each family, as 
 def labels_of(families: Sequence[Family], name: str) -> list[str]:
     """Return a label for each family: unique, made of what differs; `name` if it is alone."""
     parts: list[tuple[str, ...]] = [()] * len(families)
-    for texts in _ASPECTS:
+    of_engine = all(isinstance(family.shared, EngineConfiguration) for family in families)
+    for texts in _ASPECTS if of_engine else _TRAINER_ASPECTS:
         longer = [(*part, text) for part, text in zip(parts, texts(families), strict=True)]
         if len(set(longer)) > len(set(parts)):
             parts = longer
@@ -92,7 +109,7 @@ def labels_of(families: Sequence[Family], name: str) -> list[str]:
 
 
 def _hidden(family: Family) -> str:
-    hidden = family.shared.widths[1:-1]
+    hidden = family.network.widths[1:-1]
     return f"hidden {'-'.join(map(str, hidden))}" if hidden else "no hidden layer"
 
 
@@ -123,25 +140,31 @@ _ASPECTS: tuple[Texts, ...] = (
     _differing(lambda family: dict(family.facts.source.parameters)),
     _each(lambda family: family.facts.fingerprint[:8]),
     _each(_hidden),
-    _each(lambda family: family.shared.activation),
-    _each(lambda family: f"{family.shared.output} output"),
-    _each(lambda family: family.shared.initialiser),
-    _each(lambda family: f"initial scale {family.shared.initial_scale:g}"),
-    _each(lambda family: family.shared.loss),
-    _each(lambda family: f"{family.shared.reduction} of losses"),
-    _each(lambda family: family.shared.optimizer),
+    _each(lambda family: family.network.activation),
+    _each(lambda family: f"{family.network.output} output"),
+    _each(lambda family: family.network.initialiser),
+    _each(lambda family: f"initial scale {family.network.initial_scale:g}"),
+    _each(lambda family: family.network.loss),
+    _each(lambda family: f"{family.network.reduction} of losses"),
+    _each(lambda family: family.network.optimizer),
     _differing(lambda family: dict(family.hyperparameters)),
-    _each(lambda family: schedule_text(family.shared.schedule) or _CONSTANT_RATE),
-    _each(lambda family: growth_text(family.shared.growth) or _CONSTANT_BATCHES),
+    _each(lambda family: schedule_text(family.network.schedule) or _CONSTANT_RATE),
+    _each(lambda family: growth_text(family.network.growth) or _CONSTANT_BATCHES),
     _each(lambda family: _RULES[family.rate_rule]),
     _each(lambda family: "memory in examples" if family.memory_reference else _MEMORY),
-    _each(lambda family: counted(family.shared.shards, "shard")),
-    _each(lambda family: counted(family.shared.local_updates, "local update")),
+    _each(lambda family: counted(family.network.shards, "shard")),
+    _each(lambda family: counted(family.network.local_updates, "local update")),
     _each(lambda family: budget_text(family.shared.budget)),
-    _each(lambda family: family.shared.dtype),
-    _differing(lambda family: {name: getattr(family.shared, name) for name in LATER}),
+    _each(lambda family: family.network.dtype),
+    _differing(lambda family: {name: getattr(family.network, name) for name in LATER}),
 )
 """What may differ between families, in the order in which a label lists it."""
+_TRAINER_ASPECTS: tuple[Texts, ...] = (
+    _differing(lambda family: dict(family.hyperparameters)),
+    _each(lambda family: _RULES[family.rate_rule]),
+    _each(lambda family: budget_text(family.shared.budget)),
+)
+"""The same of a user's trainer."""
 
 
 def schedule_text(schedule: Schedule) -> str:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from bpengine import NUMERICS_VERSION, Architecture, BatchGrowth, Budget, Schedule
 from bpengine.optim import COMMON, OPTIMIZERS
@@ -24,9 +24,6 @@ IDENTITY_CHARACTERS = 32
 Settings = tuple[tuple[str, float], ...]
 """Learning rate and every hyperparameter of the optimizer, by name, sorted."""
 
-_DERIVED = ("source", "train_items")
-"""Fields that only say where data are, or that fingerprint and preparation determine."""
-
 
 def settings_of(optimizer: str, learning_rate: float, given: Mapping[str, float]) -> Settings:
     """Return the settings of a trial, every default written out."""
@@ -34,20 +31,45 @@ def settings_of(optimizer: str, learning_rate: float, given: Mapping[str, float]
     return tuple(sorted((name, float(value)) for name, value in full.items()))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """What the trials of a cohort share: the data, and what `bpengine.Recipe` says of the rest.
+    """What the trials of a cohort share, whoever trains them."""
+
+    evaluate_test: bool  # whether the test metric is computed: for selected rates only
+    source: Source  # of the data, or the trainer
+    fingerprint: str  # content hash of the data, or of the trainer's code
+    train_items: int  # examples of an epoch; 0 if only the trainer knows
+    metric: str
+    batch_size: int
+    budget: Budget
+
+    numerics: ClassVar[int]  # version of what turns the settings into a result
+
+    def batch_size_of(self, _epoch: int) -> int:
+        """Return the batch size of an epoch, counted from 0."""
+        return self.batch_size
+
+    @property
+    def counting(self) -> dict[str, Any]:
+        """The fields that determine results, by name."""
+        raise NotImplementedError
+
+    @cached_property
+    def content(self) -> str:
+        """The fields that count, as canonical JSON; numbers that are not whole in hexadecimal."""
+        return _json(_canonical(self.counting))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfiguration(Configuration):
+    """What `bpengine.Recipe` says, besides the data.
 
     A field with a default came later: at its default it is no part of a trial's identity, so that
     the trials of earlier studies keep theirs.
     """
 
-    evaluate_test: bool  # whether the test metric is computed: for selected rates only
-    source: Source
-    fingerprint: str  # content hash of the data
     task: str
     preparation: Preparation
-    train_items: int
     widths: tuple[int, ...]  # units of each layer, inputs first
     activation: str
     output: str
@@ -55,14 +77,11 @@ class Configuration:
     initial_scale: float
     loss: str
     reduction: str
-    metric: str
     optimizer: str
     schedule: Schedule
     growth: BatchGrowth | None
-    batch_size: int
     shards: int
     local_updates: int
-    budget: Budget
     noise_examples: int
     target: float | None
     patience: int | None
@@ -70,17 +89,23 @@ class Configuration:
     dtype: str
     noise_curvature: bool = False
 
+    numerics: ClassVar[int] = NUMERICS_VERSION
+
     @property
     def architecture(self) -> Architecture:
         """The network."""
         return Architecture(self.widths, self.activation, self.output)
 
-    @cached_property
-    def content(self) -> str:
-        """The fields that count, as canonical JSON; numbers that are not whole in hexadecimal."""
-        names = [field.name for field in fields(self) if field.name not in _DERIVED]
-        values = {name: getattr(self, name) for name in names if name not in LATER}
-        return _json(_canonical(values | self.further))
+    def batch_size_of(self, epoch: int) -> int:
+        """Return the batch size of an epoch, counted from 0."""
+        return self.growth.batch_size(self.batch_size, epoch) if self.growth else self.batch_size
+
+    @property
+    def counting(self) -> dict[str, Any]:
+        """All but where the data are, what they determine, and what came later."""
+        idle = {"source", "train_items", *LATER}
+        names = [field.name for field in fields(self) if field.name not in idle]
+        return {name: getattr(self, name) for name in names} | self.further
 
     @property
     def further(self) -> dict[str, Any]:
@@ -89,7 +114,25 @@ class Configuration:
         return {name: value for name, value in values.items() if value != LATER[name]}
 
 
-LATER = {field.name: field.default for field in fields(Configuration) if field.default != MISSING}
+@dataclass(frozen=True, kw_only=True)
+class TrainerConfiguration(Configuration):
+    """What a training function of the user's gets."""
+
+    trainer: str  # what names it, such as "train.py:train"
+    parameters: tuple[tuple[str, object], ...]  # sorted by name
+
+    numerics: ClassVar[int] = 1  # of the protocol
+
+    @property
+    def counting(self) -> dict[str, Any]:
+        """All but where the trainer is."""
+        names = [field.name for field in fields(self) if field.name != "source"]
+        return {name: getattr(self, name) for name in names} | {"parameters": dict(self.parameters)}
+
+
+LATER = {
+    field.name: field.default for field in fields(EngineConfiguration) if field.default != MISSING
+}
 """Settings that earlier studies did not have, with their defaults."""
 
 
@@ -128,7 +171,7 @@ class Trial:
         """Everything that determines the trial's result, as canonical JSON."""
         # Put together by hand: a study has many trials of one configuration.
         return (
-            f'{{"configuration":{self.configuration.content},"numerics":{NUMERICS_VERSION},'
+            f'{{"configuration":{self.configuration.content},"numerics":{self.configuration.numerics},'
             f'"seed":{self.seed},"settings":{_json(_canonical(dict(self.settings)))}}}'
         )
 

@@ -20,11 +20,12 @@ from reports.analysis import (
 from reports.schema import ONE_PIECE, PER_ITEM, TENSOR, percent, plural, seconds, significant
 from reports.stats.models import UpdateTimeFit, fit_update_time
 from sweeps.design.experiment import Experiment
+from sweeps.errors import pairs_text
 from sweeps.machine import load_average
 from sweeps.run import measurements_of
 from sweeps.run.timing_pass import run_timing
 from sweeps.store import Store, save_experiment
-from sweeps.worker.measure import Workload
+from sweeps.worker.measure import TrainerWorkload, Workload
 
 LOADED = 0.5  # load average by core before the pass from which on the machine was not quiet
 
@@ -41,17 +42,14 @@ _FITTED = {
 class Timed:
     """What an update of one network, optimizer and precision costs."""
 
-    workload: Workload
+    workload: Workload | TrainerWorkload
     table: pd.DataFrame  # columns `TIMING_SUMMARY_COLUMNS` but for the group
     fits: dict[int, UpdateTimeFit]  # by the number of networks updated at once
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as JSON knows it; bounds that are infinite are null."""
         return {
-            "architecture": str(self.workload.architecture),
-            "optimizer": self.workload.optimizer,
-            "dtype": self.workload.dtype,
-            "shards": self.workload.shards,
+            **self.workload.about,
             "measurements": self.table[_FIELDS].to_dict("records"),
             "fits": [{"lanes": lanes} | _fit_json(fit) for lanes, fit in self.fits.items()],
         }
@@ -110,7 +108,7 @@ def time_study(experiment: Experiment, folder: Path) -> UpdateTimes:
     return UpdateTimes(experiment.specification.name, timed, load, cpu_count())
 
 
-def _timed(workload: Workload, rounds: pd.DataFrame) -> Timed:
+def _timed(workload: Workload | TrainerWorkload, rounds: pd.DataFrame) -> Timed:
     table = summarise_timing(rounds.rename(columns={"workload": "group"})).drop(columns="group")
     tensor = rounds[rounds["engine"] == TENSOR]
     fits = {n: _fit(tensor[tensor["lanes"] == n]) for n in tensor["lanes"].unique().tolist()}
@@ -148,6 +146,8 @@ _ADVICE = "Times may be too long: measure again when nothing else runs."
 
 def _title(timed: Timed) -> str:
     work = timed.workload
+    if isinstance(work, TrainerWorkload):
+        return ", ".join(filter(None, (work.trainer, pairs_text(dict(work.parameters)))))
     parts = [str(work.architecture), work.optimizer, work.dtype]
     return ", ".join(parts + [plural(work.shards, "shard")] * (work.shards > 1))
 

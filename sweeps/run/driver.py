@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -141,7 +142,8 @@ def _run_stage(
     store = session.store
     if session.backend in ISOLATING:
         for source in {trial.configuration.source for trial in missing.values()}:
-            hand_over(load(source), session.workspace.data)
+            if not session.plan.experiment.specification.trainer:
+                hand_over(load(source), session.workspace.data)
     cohorts = _cohorts(session, list(missing.values()))
     title, waiting = step_title(session.plan.experiment.specification, stage), False
     with (
@@ -204,6 +206,7 @@ class _Keeping:
         for cohort in ended:
             names = [outcome.trial for outcome in cohort]
             checkpoint_path(self.checkpoints, names).unlink(missing_ok=True)
+            shutil.rmtree(self.checkpoints / names[0], ignore_errors=True)
         self.advance([cohort_cost(cohort) for cohort, _ in self.ended], len(outcomes))
         self.ended = []
         self.kept = time.monotonic()

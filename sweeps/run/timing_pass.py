@@ -4,35 +4,47 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 from bpengine import Examples, Split
 from reports.schema import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.data import prepare
 from sweeps.data.facts import sessions_of
 from sweeps.data.registry import load
-from sweeps.design import plan
+from sweeps.design import Cohort, TrainerConfiguration, Trial, plan
 from sweeps.design.experiment import Experiment
 from sweeps.design.families import Group
+from sweeps.errors import EnvironmentFailedError, tell
 from sweeps.machine import load_average
 from sweeps.run._progress import MEASURING, progress, step_title
 from sweeps.store import Store
+from sweeps.worker.isolated import perform_apart
 from sweeps.worker.measure import (
     LEAST_SECONDS,
     MOST_EXAMPLES,
     ROUNDS,
     Measurement,
+    Round,
+    TrainerWorkload,
     Workload,
     time_updates,
     workload_of,
 )
+from sweeps.worker.tasks import Task, received
 from sweeps.worker.train import one_blas_thread
+from sweeps.worker.trainer import TRAINER_ROUNDS, TrainerTimes, time_trainer
+from sweeps.worker.workspace import Workspace
+
+Planned = dict[Workload | TrainerWorkload, tuple[Group, list[Measurement]]]
 
 
-def measurements_of(experiment: Experiment) -> dict[Workload, tuple[Group, list[Measurement]]]:
+def measurements_of(experiment: Experiment) -> Planned:
     """Return what a study's benchmark measures, by workload, on the data of its first group."""
-    workloads: dict[Workload, tuple[Group, dict[object, Measurement]]] = {}
+    workloads: dict[Workload | TrainerWorkload, tuple[Group, dict[object, Measurement]]] = {}
     for group in experiment.groups:
         workload = workload_of(group)
         _, measurements = workloads.setdefault(workload, (group, {}))
@@ -45,10 +57,14 @@ def measurements_of(experiment: Experiment) -> dict[Workload, tuple[Group, list[
 
 
 def _measurements(
-    experiment: Experiment, group: Group, workload: Workload, size: int
+    experiment: Experiment, group: Group, workload: Workload | TrainerWorkload, size: int
 ) -> Iterable[Measurement]:
     specification = experiment.specification
     seeds = specification.seeds if specification.explore else specification.confirmation_seeds
+    if isinstance(workload, TrainerWorkload):
+        (trial,) = group.family.trials(size, group.grid[size][0], seeds[:1])
+        yield Measurement(workload, TENSOR, (trial.seed,), (trial.settings,), size)
+        return
     trials = [
         trial for rate in group.grid[size] for trial in group.family.trials(size, rate, seeds)
     ]
@@ -72,7 +88,8 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
         for group, measurements in measurements_of(experiment).values()
         if not timed >= {measurement.key for measurement in measurements}
     ]
-    count = ROUNDS * sum(len(measurements) for _, measurements in missing)
+    rounds_each = TRAINER_ROUNDS if experiment.specification.trainer else ROUNDS
+    count = rounds_each * sum(len(measurements) for _, measurements in missing)
     if not count:
         return
     load_before = load_average()
@@ -80,8 +97,7 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
     with one_blas_thread(), progress(title, [LEAST_SECONDS] * count, count) as advance:
         for group, measurements in missing:
             rounds = []
-            largest = max(measurement.batch_size for measurement in measurements)
-            for measured in time_updates(measurements, splits_of(group, largest)):
+            for measured in _rounds(group, measurements):
                 rounds.append(measured)
                 advance([LEAST_SECONDS], 1)
             store.take_timing([asdict(measured) for measured in rounds])
@@ -89,6 +105,37 @@ def run_timing(store: Store, experiment: Experiment, *, anew: bool = False) -> N
     load = {"load average around timing": f"{load_before} before, {load_average()} after"}
     recorded = sessions_of(store.facts()).provenance | load
     store.set_facts({"provenance": json.dumps(recorded)})
+
+
+def _rounds(group: Group, measurements: Sequence[Measurement]) -> Iterable[Round]:
+    if not isinstance(group.family.shared, TrainerConfiguration):
+        largest = max(measurement.batch_size for measurement in measurements)
+        return time_updates(measurements, splits_of(group, largest))
+    try:
+        return times_of_trainer(group, measurements, TRAINER_ROUNDS).rounds
+    except EnvironmentFailedError as error:
+        tell(f"note: {error}")
+        return []
+
+
+def times_of_trainer(
+    group: Group, measurements: Sequence[Measurement], rounds: int
+) -> TrainerTimes:
+    """Have a trainer timed in a process of its own, which it may end."""
+    trials = [
+        Trial(group.family.configuration(each.batch_size), each.settings[0], each.seeds[0])
+        for each in measurements
+    ]
+    work = functools.partial(time_trainer, measurements[0].workload.identity, trials, rounds)
+    cohort = Cohort(trials[0].configuration, measurements[0].seeds, measurements[0].settings)
+    task = Task(0, cohort, Workspace(Path(os.devnull)))
+    report: Any = received(perform_apart(work, task), task)
+    if isinstance(report, TrainerTimes):
+        return report
+    error = report[0].error if isinstance(report, list) else report.how
+    reason = error.strip().rpartition("\n")[2]
+    name = trials[0].configuration.source.name
+    raise EnvironmentFailedError(f"{name} can't be timed: {reason}")
 
 
 def splits_of(group: Group, largest: int) -> Callable[[int], Split]:

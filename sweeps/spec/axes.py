@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from bpengine.network import ACTIVATIONS, INITIALISERS, LOSSES, REDUCTIONS
 from bpengine.optim import OPTIMIZERS
 from bpengine.optim.schedules import SCHEDULES
-from sweeps.data.parameters import OneOf, Strict
+from sweeps.data.parameters import OneOf, Strict, listed
 from sweeps.spec.types import (
     AUTO,
     FULL,
@@ -100,6 +101,20 @@ class GrowthChoice(Strict):
     factor: int = Field(ge=2, description="by what the batch size is multiplied")
     every: Count = Field(description="epochs between two multiplications")
     limit: SizeOrFull = key(FULL, "largest batch size")
+
+
+Scalar = bool | int | float | str
+Parameters = dict[str, Scalar]
+
+
+def _settings(value: object) -> list[Any]:
+    """Return one table for each combination of the values in lists."""
+    tables = [table for table in listed(value) if isinstance(table, Mapping)]
+    return [table for table in listed(value) if not isinstance(table, Mapping)] + [
+        dict(zip(table, chosen, strict=True))
+        for table in tables
+        for chosen in itertools.product(*map(listed, table.values()))
+    ]
 
 
 class Axes(Strict):
@@ -196,6 +211,13 @@ class Axes(Strict):
     )
     dtype: Axis[Annotated[str, OneOf(("float32", "float64"))]] = key(
         ("float32",), "precision of weights and gradients", section="Network"
+    )
+    parameters: Annotated[Axis[Parameters], BeforeValidator(_settings)] = key(
+        ({},),
+        "what else the `trainer` gets: a table of numbers, texts, true or false; a list of "
+        "values is an axis",
+        example="{weight_decay = [0.0, 0.01]}",
+        section="Your own training",
     )
 
 

@@ -7,7 +7,6 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Mapping
-from itertools import chain
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError
@@ -18,12 +17,16 @@ from sweeps.errors import MOST_PROBLEMS, Problem, escaped
 from sweeps.spec._messages import problem_of
 from sweeps.spec.axes import AXES, Axes, OptimizerChoice
 from sweeps.spec.types import (
+    LOSSES,
     METRICS,
+    MINIMIZE,
     MOST_SEEDS,
     MOST_VALUES,
-    NEGATIVES,
+    NEGATIVE,
     NONE,
     Count,
+    Metric,
+    MetricChoice,
     NoneOr,
     Positive,
     Seed,
@@ -34,6 +37,7 @@ from sweeps.spec.types import (
     lists,
 )
 
+TRAINER_PATTERN = r"^([^:]+\.py|[A-Za-z_][\w.]*):[A-Za-z_]\w*$"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
@@ -83,6 +87,19 @@ class StudySpecification(Axes):
         section="The study",
     )
     title: str = key("", "one line for the head of the report")
+    trainer: Annotated[str, Field(pattern=TRAINER_PATTERN)] | None = key(
+        None,
+        "function that trains in place of bpsweep's own network: a Python file next to the "
+        "study or a package's module, with its name (docs/trainers.md)",
+        example='"train.py:train"',
+        section="Your own training",
+    )
+    training_examples: Count | None = key(
+        None,
+        "examples of an epoch of the `trainer`, which `epochs` and the batch size `full` need",
+        unit="examples",
+        example="60000",
+    )
     validation: Part = key(
         0.2,
         "examples on which learning rates are chosen: a share below 1, or how many",
@@ -110,10 +127,11 @@ class StudySpecification(Axes):
         example="32",
         section="Updates",
     )
-    metric: Annotated[str, OneOf(tuple(chain(*METRICS.values())))] | None = key(
+    metric: Metric | None = key(
         None,
         "what chooses learning rates and batch sizes; if not given, `accuracy` for classes and "
-        "`r2` for numbers, to which `mae` goes, too",
+        "`r2` for numbers, to which `mae` goes, too; of a `trainer` its loss if not given, or any "
+        'with its goal, such as `{name = "bleu", goal = "maximize"}`',
         example='"balanced_accuracy"',
         section="Error",
     )
@@ -252,9 +270,23 @@ class StudySpecification(Axes):
         "no part of a trial's identity",
     )
 
+    def gain(self, task: str) -> str:
+        """Return the metric by the name that it has where more of it is better."""
+        if isinstance(self.metric, MetricChoice):
+            return f"{NEGATIVE * self.is_minimized}{self.metric.name}"
+        name = self.metric or ("loss" if self.trainer else METRICS[task][0])
+        return f"{NEGATIVE * self.is_minimized}{name}"
+
+    @property
+    def is_minimized(self) -> bool:
+        """Whether less of the metric is better."""
+        if isinstance(self.metric, MetricChoice):
+            return self.metric.goal == MINIMIZE
+        return self.metric in LOSSES or (self.metric is None and self.trainer is not None)
+
     def as_gain(self, level: float | None) -> float | None:
         """Return a level of the metric as the engine has it: the larger, the better."""
-        return -level if level is not None and self.metric in NEGATIVES else level
+        return -level if level is not None and self.is_minimized else level
 
 
 KEYS = tuple(StudySpecification.model_fields)

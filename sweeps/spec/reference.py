@@ -74,6 +74,7 @@ _KINDS = {
     "integer": "whole number",
     "number": "number",
     "string": "text",
+    "object": "table",
     "": "name or table",
 }
 

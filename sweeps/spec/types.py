@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from itertools import chain
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
@@ -32,9 +34,10 @@ METRICS = {
 }
 """The metrics of each task, the default first."""
 
-NEGATIVES = {"log_loss": "neg_log_loss", "mae": "neg_mae"}
-"""The metrics that are better the lower they are, by the names that the engine has for their
-negatives; it has the others as they are."""
+LOSSES = ("log_loss", "mae")  # the metrics that are better the lower they are
+NEGATIVE = "neg_"
+"""What the name of such a metric begins with where its negative is meant, as in the engine."""
+MAXIMIZE, MINIMIZE = "maximize", "minimize"
 
 T = TypeVar("T")
 
@@ -188,6 +191,29 @@ class SimulatedCluster(Strict):
         unit="workers",
     )
 
+
+def _metric_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z]\w{0,39}", name) or name.startswith(NEGATIVE):
+        raise PydanticCustomError(
+            "allowed", "must be a letter, then letters, digits and '_', 40 at most, not 'neg_...'"
+        )
+    return name
+
+
+class MetricChoice(Strict):
+    """A metric of a trainer's."""
+
+    name: Annotated[str, AfterValidator(_metric_name)] = Field(
+        description="what the report calls it"
+    )
+    goal: Annotated[str, OneOf((MAXIMIZE, MINIMIZE))] = Field(description="what is better")
+
+
+Metric = Annotated[
+    Annotated[str, OneOf(tuple(chain(*METRICS.values())), otherwise="a table"), Tag("<name>")]
+    | Annotated[MetricChoice, Tag("<table>")],
+    Discriminator(lambda value: "<name>" if isinstance(value, str) else "<table>"),
+]
 
 NoneOr = Annotated[
     Annotated[Annotated[str, OneOf((NONE,), otherwise="a table")], Tag("<name>")]

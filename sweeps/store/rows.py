@@ -15,7 +15,7 @@ import numpy as np
 
 from bpengine.network import Array
 from reports.schema import ONE_PIECE, PER_ITEM, TENSOR, Column
-from sweeps.design import Configuration, Trial
+from sweeps.design import EngineConfiguration, TrainerConfiguration, Trial
 from sweeps.design.families import schedule_text
 from sweeps.design.trials import identity_of
 from sweeps.errors import pairs_text
@@ -72,22 +72,36 @@ def row_of(trial: Trial, outcome: Outcome) -> Row:
 
 def _description(trial: Trial) -> Row:
     configuration = trial.configuration
-    return {
-        **{name: getattr(configuration, name) for name in _SETTINGS},
+    chosen = {
         "trial": trial.identity,
+        "batch_size": configuration.batch_size,
+        "learning_rate": trial.learning_rate,
+        "seed": trial.seed,
+    }
+    if isinstance(configuration, TrainerConfiguration):
+        parameters = pairs_text(dict(configuration.parameters))
+        return _UNKNOWN | chosen | {"hyperparameters": storable(parameters)}
+    assert isinstance(configuration, EngineConfiguration)  # noqa: S101 - there is no third kind
+    return chosen | {
+        **{name: getattr(configuration, name) for name in _SETTINGS},
         "dataset": storable(configuration.source.name),
         "architecture": str(configuration.architecture),
         "hyperparameters": pairs_text(trial.hyperparameters),
         "schedule": schedule_text(configuration.schedule),
-        "learning_rate": trial.learning_rate,
-        "seed": trial.seed,
     }
 
+
+_UNKNOWN = {
+    **dict.fromkeys(("dataset", "architecture", "optimizer", "activation", "loss"), ""),
+    **dict.fromkeys(("reduction", "schedule"), ""),
+    **dict.fromkeys(("shards", "local_updates"), 1),
+}
+"""What columns say of a trainer's trials that only the trainer knows."""
 
 _PLAIN = ("str", "int", "float")
 _SETTINGS = tuple(
     field.name
-    for field in fields(Configuration)
+    for field in fields(EngineConfiguration)
     if field.type in _PLAIN and field.name in columns_of("trials")
 )
 """Columns of a trial that its configuration holds as they are."""
@@ -170,7 +184,8 @@ def _is_possible_trial(row: Row) -> bool:
 def _tells(content: str, row: Row) -> bool:
     """Return whether canonical JSON says of a trial what its columns repeat."""
     # To parse it would take longer than all else that is done to open a store.
-    return all(f'"{name}":{_written(row[name])}' in content for name in _REPEATED)
+    names = _REPEATED if '"trainer":"' not in content else ("batch_size", "learning_rate", "seed")
+    return all(f'"{name}":{_written(row[name])}' in content for name in names)
 
 
 def _written(value: object) -> str:

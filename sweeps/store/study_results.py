@@ -8,6 +8,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,22 +24,23 @@ from reports.schema import (
     StudyResults,
 )
 from sweeps.data import REGRESSION, Source
-from sweeps.data.facts import DataFacts, Facts, sessions_of
+from sweeps.data.facts import DataFacts, Facts, key_of, sessions_of
 from sweeps.data.files.file_sources import parameters_of_file
 from sweeps.data.parameters import pairs_of, read_parameters
 from sweeps.data.registry import SourceError, read_source
 from sweeps.data.splits import CLASSIFICATION, SCALINGS
-from sweeps.design import Planned, fields_from
+from sweeps.design import EngineConfiguration, Planned, fields_from
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.checks.contradictions import contradictions
 from sweeps.design.engine_recipe import totals_of
 from sweeps.design.experiment import Experiment
-from sweeps.design.families import Group, budget_text, growth_text, schedule_text
+from sweeps.design.families import Family, Group, budget_text, growth_text, schedule_text
 from sweeps.design.stages import derived
 from sweeps.errors import StoreError, UsageError, pairs_text
 from sweeps.spec import StudySpecification, given
 from sweeps.spec.model import from_toml, to_toml
 from sweeps.store._store import Store
+from sweeps.store.folder import FILE
 from sweeps.worker.measure import workload_of
 
 
@@ -54,7 +56,8 @@ def read_experiment(store: Store) -> Experiment:
     """Return the study that a store is of, without looking at its data."""
     specification, data = store.fact("specification"), store.fact("data")
     try:
-        return _experiment(from_toml(specification), from_json(data))
+        read = from_toml(specification)
+        return _experiment(read, from_json(data, of_trainer=read.trainer is not None))
     except (ArithmeticError, KeyError, TypeError, ValueError, RecursionError):
         raise StoreError(
             "The store's facts `specification` and `data` don't make a study for this bpsweep: "
@@ -81,10 +84,12 @@ def to_json(data: Facts) -> str:
     return json.dumps({key: asdict(facts) for key, facts in shown.items()})
 
 
-def from_json(text: str) -> Facts:
+def from_json(text: str, *, of_trainer: bool = False) -> Facts:
     """Return facts from what `to_json` wrote, or somebody else: a store may come from anywhere."""
     # A value error if they say what no specification can say, a key error for an unknown format.
     data = TypeAdapter(Facts).validate_json(text, strict=True)
+    if of_trainer:
+        return {key_of(None): data[key_of(None)]}
     return {key: _checked(facts) for key, facts in data.items()}
 
 
@@ -132,6 +137,11 @@ def stored_experiment(folder: Path) -> Experiment:
     """Return the study of a folder, with data described again by its specification."""
     with Store.read(folder) as store:
         experiment = read_experiment(store)
+    if name := experiment.specification.trainer:
+        raise UsageError(
+            f"{folder} does not say where {name} is, and code is run only when it is named: name "
+            f"the study's file in its place, and `--out {folder}`."
+        )
     files = sorted(facts.source.name for facts in experiment.data.values() if facts.source.content)
     if files:
         raise UsageError(
@@ -139,6 +149,23 @@ def stored_experiment(folder: Path) -> Experiment:
             f"place, and `--out {folder}`. `bpsweep run` so runs failed trials again, too."
         )
     return experiment_of(given(experiment.specification), str(folder), folder)
+
+
+def with_code_of(folder: Path, experiment: Experiment, *, changed: bool) -> Experiment | None:
+    """Return a trainer's study whose code counts as that of the trials that a folder holds.
+
+    None if it has changed since they ran, unless it may have `changed`.
+    """
+    if not experiment.specification.trainer or not (folder / FILE).is_file():
+        return experiment
+    with Store.read(folder) as store:
+        before = read_experiment(store).data.get(key_of(None))
+    facts = experiment.data[key_of(None)]
+    if before is None or before.source.name != facts.source.name:
+        return experiment
+    if before.source.content != facts.source.content and not changed:
+        return None
+    return replace(experiment, data={key_of(None): replace(facts, fingerprint=before.fingerprint)})
 
 
 class Plan:
@@ -240,34 +267,48 @@ def describe(
 
 
 def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescription:
-    family, shared, facts = group.family, group.family.shared, group.family.facts
-    budget = shared.budget
+    family, facts = group.family, group.family.facts
+    budget = family.shared.budget
     # How much is done in a time, nobody knows.
     sizes = () if budget.seconds else group.grid
     totals = {size: totals_of(family.configuration(size)) for size in sizes}
     only_epochs = budget.epochs and not (budget.updates or budget.examples or budget.seconds)
-    values = fields_from(GroupDescription, shared, facts) | {
+    values = {
         "group": group.label,
-        "dataset": facts.source.name,
-        "validation_items": int(facts.preparation.validation),
-        "test_items": int(facts.preparation.test),
-        "hidden_layers": shared.widths[1:-1],
+        "metric": family.shared.metric,
+        "task": facts.task,
+        "train_items": facts.train_items,
+        "fingerprint": facts.fingerprint,
         "hyperparameters": {k: v for k, v in family.hyperparameters if v != COMMON.get(k)},
-        "schedule": schedule_text(shared.schedule),
         "rate_rule": family.rate_rule,
         "budget": budget_text(budget),
         "epochs": float(budget.epochs) if budget.epochs and only_epochs else None,
         "batch_sizes": tuple(group.grid),
         "learning_rates": tuple(sorted({rate for rates in group.grid.values() for rate in rates})),
-        "target_scales": dict(facts.target_scales),
-        "split_seed": facts.preparation.split_seed,
-        "gradient_bytes": shared.architecture.parameter_count * np.dtype(shared.dtype).itemsize,
-        "memory_reference": family.memory_reference,
-        "growth": growth_text(shared.growth),
         "budget_updates": {size: updates for size, (updates, _) in totals.items()},
         "budget_examples": {size: examples for size, (_, examples) in totals.items()},
         "refinement_seeds": {size: tuple(seeds) for size, seeds in refined.items()},
-        "further": pairs_text(shared.further),
+    }
+    known: dict[str, Any] = {"trainer": facts.source.name}
+    if isinstance(family.shared, EngineConfiguration):
+        known = _of_network(family)
+    return GroupDescription(**known | values)
+
+
+def _of_network(family: Family) -> dict[str, Any]:
+    """Return what is known of a group that bpsweep trains itself, and of its data."""
+    network, facts = family.network, family.facts
+    return fields_from(GroupDescription, network, facts) | {
+        "dataset": facts.source.name,
+        "validation_items": int(facts.preparation.validation),
+        "test_items": int(facts.preparation.test),
+        "hidden_layers": network.widths[1:-1],
+        "schedule": schedule_text(network.schedule),
+        "target_scales": dict(facts.target_scales),
+        "split_seed": facts.preparation.split_seed,
+        "gradient_bytes": network.architecture.parameter_count * np.dtype(network.dtype).itemsize,
+        "memory_reference": family.memory_reference,
+        "growth": growth_text(network.growth),
+        "further": pairs_text(network.further),
         "memories": MEMORIES,
     }
-    return GroupDescription(**values)

@@ -10,8 +10,9 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 from bpengine import Architecture, Budget, Recipe, Split
 from bpengine.network import initial_parameters
@@ -19,7 +20,7 @@ from bpengine.passes import sequential
 from bpengine.training import Lockstep
 from bpengine.training.minibatches import segments
 from reports.schema import ONE_PIECE, PER_ITEM, TENSOR
-from sweeps.design import fields_from
+from sweeps.design import TrainerConfiguration, fields_from
 from sweeps.design.families import Group
 
 ROUNDS = 7
@@ -31,8 +32,30 @@ RATE = 1e-4
 """The time of an update does not depend on the learning rate, as long as nothing diverges."""
 
 
+class _Identified:
+    @property
+    def identity(self) -> str:
+        """Hash of all fields."""
+        content = json.dumps(vars(self), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True)
-class Workload:
+class TrainerWorkload(_Identified):
+    """What the time of an update of a user's trainer depends on, besides the batch size."""
+
+    trainer: str
+    code: str  # its digest
+    parameters: tuple[tuple[str, object], ...]
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What it is, by name."""
+        return {"trainer": self.trainer, **dict(self.parameters)}
+
+
+@dataclass(frozen=True)
+class Workload(_Identified):
     """What the time of an update depends on, besides batch size and lanes, as configured."""
 
     widths: tuple[int, ...]
@@ -47,10 +70,10 @@ class Workload:
     dtype: str
 
     @property
-    def identity(self) -> str:
-        """Hash of all fields."""
-        content = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+    def about(self) -> dict[str, Any]:
+        """What it is, by name."""
+        shown = {name: getattr(self, name) for name in ("optimizer", "dtype", "shards")}
+        return {"architecture": str(self.architecture)} | shown
 
     @property
     def architecture(self) -> Architecture:
@@ -70,12 +93,15 @@ class Workload:
         return plain and layers == {"sigmoid"} and self.local_updates == 1
 
 
-def workload_of(group: Group) -> Workload:
+def workload_of(group: Group) -> Workload | TrainerWorkload:
     """Return what the time of a group's updates depends on."""
+    shared = group.family.shared
+    if isinstance(shared, TrainerConfiguration):
+        return TrainerWorkload(shared.trainer, shared.fingerprint, shared.parameters)
     hyperparameters = dict(group.family.hyperparameters)
     idle = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": math.inf}
     extras = tuple(name for name, value in idle.items() if hyperparameters[name] != value)
-    return Workload(**fields_from(Workload, group.family.shared), extras=extras)
+    return Workload(**fields_from(Workload, shared), extras=extras)
 
 
 @dataclass(frozen=True)
@@ -97,11 +123,17 @@ class Round:
 class Measurement:
     """Something to be timed, with a lane for each seed and setting of hyperparameters."""
 
-    workload: Workload
+    workload: Workload | TrainerWorkload
     engine: str
     seeds: tuple[int, ...]
     settings: tuple[tuple[tuple[str, float], ...], ...]
     batch_size: int
+
+    @property
+    def network(self) -> Workload:
+        """The workload of bpsweep's own network; a trainer has none."""
+        assert isinstance(self.workload, Workload)  # noqa: S101 - who asks knows
+        return self.workload
 
     @property
     def lanes(self) -> int:
@@ -138,7 +170,7 @@ def _measure(work: Callable[[], int]) -> tuple[int, float, float, float]:
 
 
 def _tensor(measurement: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
-    budget, workload = Budget(epochs=1), measurement.workload
+    budget, workload = Budget(epochs=1), measurement.network
     shared = fields_from(Recipe, workload)
     recipe = Recipe(batch_size=measurement.batch_size, budget=budget, **shared)
     data = [splits(seed) for seed in measurement.seeds]
@@ -157,7 +189,7 @@ def _tensor(measurement: Measurement, splits: Callable[[int], Split]) -> Callabl
 
 
 def _one_piece(measurement: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
-    return _tensor(replace(measurement, workload=replace(measurement.workload, shards=1)), splits)
+    return _tensor(replace(measurement, workload=replace(measurement.network, shards=1)), splits)
 
 
 def _whole(split: Split, batch_size: int) -> int:
@@ -167,7 +199,7 @@ def _whole(split: Split, batch_size: int) -> int:
 
 def _per_item(measurement: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
     # The same dtype as the cohort engine's.
-    workload, size = measurement.workload, measurement.batch_size
+    workload, size = measurement.network, measurement.batch_size
     split = splits(measurement.seeds[0])
     architecture, dtype = workload.architecture, workload.dtype
     W = architecture.layers(initial_parameters(architecture, split.seed, dtype))

@@ -9,8 +9,9 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
-from sweeps.design import Cohort
+from sweeps.design import Cohort, TrainerConfiguration
 from sweeps.errors import UserError
 from sweeps.machine import versions
 from sweeps.worker.train import ERROR, Outcome, failed, run_cohort
@@ -61,11 +62,15 @@ class Mismatch:
 
 
 Report = list[Outcome] | Death | Mismatch
-Work = Callable[[Task], list[Outcome]]
+Work = Callable[[Task], Any]
 
 
 def train(task: Task) -> list[Outcome]:
     """Train a task's cohort."""
+    if isinstance(task.cohort.configuration, TrainerConfiguration):
+        from sweeps.worker.trainer import run_trainer  # noqa: PLC0415 - who has none needs none
+
+        return run_trainer(task.cohort, task.workspace, task.trial_seconds)
     return run_cohort(task.cohort, task.workspace, task.trial_seconds)
 
 

@@ -17,7 +17,7 @@ from bpengine import Curves, Examples, Split, Trainer, Training, evaluate
 from bpengine.network import Array
 from sweeps.data import Dataset, Preparation, Source, prepare
 from sweeps.data.splits import target_scaling
-from sweeps.design import Cohort, Configuration
+from sweeps.design import Cohort, EngineConfiguration
 from sweeps.design.engine_recipe import recipe_of
 from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.machine import threads
@@ -108,6 +108,7 @@ def run_cohort(
 ) -> list[Outcome]:
     """Train a cohort and return what each of its trials gave, seed by seed."""
     configuration = cohort.configuration
+    assert isinstance(configuration, EngineConfiguration)  # noqa: S101 - others have another way
     checkpoint = _Checkpoint(cohort, workspace)
     dataset = _dataset(configuration.source, configuration.fingerprint, workspace)
     parts = [_prepared(dataset, configuration.preparation, seed) for seed in cohort.seeds]
@@ -144,7 +145,7 @@ def run_cohort(
 
 
 def _tested(
-    configuration: Configuration, trained: Training, tests: list[Examples]
+    configuration: EngineConfiguration, trained: Training, tests: list[Examples]
 ) -> Annotated[Array, "loss_and_metric seed setting"]:
     """Evaluate on the test sets, where that is asked for; otherwise nothing is known."""
     if not configuration.evaluate_test:
@@ -257,7 +258,9 @@ def _bytes(parts: _Prepared) -> int:
     )
 
 
-def _units(dataset: Dataset, configuration: Configuration, seeds: Sequence[int]) -> list[float]:
+def _units(
+    dataset: Dataset, configuration: EngineConfiguration, seeds: Sequence[int]
+) -> list[float]:
     """Return by what each seed's metric is multiplied: what its single target was divided by."""
     if configuration.metric != "neg_mae" or configuration.widths[-1] > 1:
         return [1.0] * len(seeds)
@@ -267,7 +270,7 @@ def _units(dataset: Dataset, configuration: Configuration, seeds: Sequence[int])
 
 def _outcome(
     trial: str,
-    configuration: Configuration,
+    configuration: EngineConfiguration,
     trained: Training,
     tests: Annotated[Array, "2"],
     lane: tuple[int, int],

@@ -20,7 +20,7 @@ import numpy as np
 from bpengine import Budget, Schedule, Trainer
 from sweeps.data import registry as datasets
 from sweeps.data.splits import Dataset, Preparation, Source
-from sweeps.design.trials import Cohort, Configuration, settings_of
+from sweeps.design.trials import Cohort, EngineConfiguration, settings_of
 from sweeps.worker import train as worker
 from sweeps.worker.tasks import Task, train
 from sweeps.worker.train import Outcome, threads
@@ -51,7 +51,7 @@ def made(items: int = 60) -> Dataset:
     )
 
 
-def configuration(**changes: Any) -> Configuration:
+def configuration(**changes: Any) -> EngineConfiguration:
     """Return a small network on the small dataset."""
     values: dict[str, Any] = {
         "evaluate_test": False,
@@ -81,7 +81,7 @@ def configuration(**changes: Any) -> Configuration:
         "divergence": 1e3,
         "dtype": "float32",
     }
-    return Configuration(**values | changes)
+    return EngineConfiguration(**values | changes)
 
 
 def cohort(*rates: float, seeds: tuple[int, ...] = (1, 2), **changes: Any) -> Cohort:

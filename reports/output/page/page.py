@@ -97,10 +97,11 @@ def render(
 
 
 def _data(study: StudyAnalysis) -> str:
-    """Names of the datasets."""
+    """Names of the datasets, or of what trains on data of its own."""
     if study.description.finished:
         return visible(study.description.name, most=60)
-    names = dict.fromkeys(visible(plan.dataset, most=60) for plan in study.description.groups)
+    groups = study.description.groups
+    names = dict.fromkeys(visible(plan.trainer or plan.dataset, most=60) for plan in groups)
     return listing([*names], most=4)
 
 

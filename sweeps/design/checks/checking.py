@@ -12,9 +12,10 @@ from typing import Any
 from bpengine.network import ACTIVATIONS, LOSSES
 from bpengine.optim import MEMORIES
 from sweeps.data import REGRESSION, Preparation, Source
-from sweeps.data.facts import DataFacts, Facts, facts_of, key_of
+from sweeps.data.facts import DataFacts, Facts, facts_of, facts_of_trainer, key_of
 from sweeps.data.registry import SourceError, load, read_source
 from sweeps.data.splits import preparation_problems
+from sweeps.data.trainer_code import read_trainer
 from sweeps.design._combinations import Combination, Value, blocks
 from sweeps.design._grid import Cell, cells_of, output_of, sizes_of
 from sweeps.design.checks.contradictions import Contradiction, contradictions
@@ -30,7 +31,7 @@ from sweeps.spec.types import (
     LARGEST_RATE,
     METRICS,
     MOST_EPOCHS,
-    NEGATIVES,
+    NEGATIVE,
     SMALLEST_RATE,
 )
 
@@ -45,10 +46,14 @@ def experiment_of(keys: Mapping[str, Any], source: str, folder: Path) -> Experim
     sources, unnamed = _sources(specification, keys, folder)
     problems += unnamed
     data: Facts = {}
+    if specification.trainer:
+        data, unnamed = _trainer(specification, folder)
+        problems += unnamed
     if problems:
         problems += _unreadable([each for each in sources if each[1].content], keys)
     else:
-        data, problems = _data(specification, sources, keys)
+        named, problems = _data(specification, sources, keys)
+        data |= named
         misfits = dict.fromkeys(_misfits(specification, data))
         problems += [misfit.problem(keys) for misfit in misfits]
     if problems:
@@ -115,6 +120,14 @@ def _data(
     return data, problems
 
 
+def _trainer(specification: StudySpecification, folder: Path) -> tuple[Facts, list[Problem]]:
+    """Return what is known of a trainer, where no data are named, and what is wrong with it."""
+    source, problems = read_trainer(specification.trainer or "", folder)
+    tasks = [task for task, metrics in METRICS.items() if specification.metric in metrics]
+    facts = facts_of_trainer(source, specification.training_examples or 0, "".join(tasks))
+    return {key_of(None): facts}, problems
+
+
 UNBOUNDED = ("identity", "leaky_relu")
 """Outputs that can be any number, as standardised targets are."""
 
@@ -125,7 +138,8 @@ def _misfits(specification: StudySpecification, data: Facts) -> Iterator[Contrad
     cells = [*cells_of(specification, data)]
     kept = [cell for cell in cells if not cell.excluded_by]
     for cell in kept:
-        yield from _of_combination(specification, cell.combination, cell.family.facts)
+        if not specification.trainer:
+            yield from _of_combination(specification, cell.combination, cell.family.facts)
         yield from _of_cell(cell, specification)
     yield from _useless_exclusions(specification, cells)
     if cells and not kept:
@@ -161,11 +175,13 @@ def _repeated_sizes(specification: StudySpecification, data: Facts) -> Iterator[
 
 def _of_cell(cell: Cell, specification: StudySpecification) -> Iterator[Contradiction]:
     facts, combination, size = cell.family.facts, cell.combination, cell.batch_size
-    if size > facts.train_items:
+    if facts.train_items and size > facts.train_items:
         yield Contradiction(combination.values["batch_sizes"].location, _too_many(facts, size))
-    yield from _metric(specification, facts)
     yield from _target(specification, facts)
     yield from _length(cell)
+    if specification.trainer:
+        return
+    yield from _metric(specification, facts)
     shards = combination.get("shards")
     if shards > size:
         text = f"must be at most the batch size, but is {shards} with {counted(size, 'example')}."
@@ -189,7 +205,7 @@ def _length(cell: Cell) -> Iterator[Contradiction]:
         "examples": budget.examples or 0,
     }
     for axis, wanted in examples.items():
-        if wanted > MOST_EPOCHS * facts.train_items and budget.epochs is None:
+        if wanted > MOST_EPOCHS * (facts.train_items or wanted) and budget.epochs is None:
             text = (
                 f"must end within {MOST_EPOCHS:,} epochs of {facts.source.name}, but is "
                 f"{getattr(budget, axis):,}."
@@ -214,7 +230,7 @@ def _metric(specification: StudySpecification, facts: DataFacts) -> Iterator[Con
 
 
 def _target(specification: StudySpecification, facts: DataFacts) -> Iterator[Contradiction]:
-    metric = specification.metric or METRICS[facts.task][0]
+    metric = specification.gain(facts.task).removeprefix(NEGATIVE)
     for key in ("target", "target_metric"):
         level = getattr(specification, key)
         if level is None:
@@ -222,7 +238,7 @@ def _target(specification: StudySpecification, facts: DataFacts) -> Iterator[Con
         where = f"for the {metric} on {facts.source.name}, but is {level}."
         if level <= 0 and metric != "r2" and key == "target":
             yield Contradiction((key,), f"must be above 0 {where}")
-        if level > 1 and metric not in NEGATIVES:
+        if level > 1 and metric in chain(*METRICS.values()) and not specification.is_minimized:
             yield Contradiction((key,), f"must be at most 1 {where}")
     if specification.target is not None and metric == "mae":
         text = "can't be given with mae, which a trial has standardised: use `target_metric`."

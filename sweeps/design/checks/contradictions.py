@@ -10,7 +10,7 @@ from bpengine.optim import OPTIMIZERS
 from sweeps.data.parameters import LARGEST_WHOLE
 from sweeps.design._combinations import RATES, Value, blocks, most_cells
 from sweeps.errors import Problem, did_you_mean, shown
-from sweeps.spec import Location, StudySpecification, path_of
+from sweeps.spec import Location, StudySpecification, given, path_of
 from sweeps.spec.axes import (
     BUDGETS,
     EXAMPLES,
@@ -19,7 +19,7 @@ from sweeps.spec.axes import (
     OptimizerChoice,
     ScheduleChoice,
 )
-from sweeps.spec.types import MOST_TRIALS, NONE
+from sweeps.spec.types import FULL, MOST_TRIALS, NONE, MetricChoice, PowersOfTwo
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,25 @@ class Contradiction:
 
 def contradictions(specification: StudySpecification, wrong: set[str]) -> Iterator[Contradiction]:
     """Yield what can't be, whatever the data are; nothing about keys already known to be wrong."""
-    checks = (_missing, _seeds, _parts, _targets, _rules, _bundles, _patterns, _choices, _size)
+    checks = (
+        _missing,
+        _trainer,
+        _seeds,
+        _parts,
+        _targets,
+        _rules,
+        _bundles,
+        _patterns,
+        _choices,
+        _size,
+    )
     # What an `include` takes from the study is found with each of them.
     faults = dict.fromkeys(fault for check in checks for fault in check(specification))
     yield from (fault for fault in faults if str(fault.location[0]) not in wrong)
 
 
 def _missing(specification: StudySpecification) -> Iterator[Contradiction]:
-    wanted = {"dataset": "", "batch_sizes": ""}
+    wanted = {"batch_sizes": ""} if specification.trainer else {"dataset": "", "batch_sizes": ""}
     if specification.explore:
         wanted["seeds"] = ""
     else:
@@ -58,6 +69,44 @@ def _missing(specification: StudySpecification) -> Iterator[Contradiction]:
         others = "`updates`, `examples` or `seconds`"
         text = f"is required, but missing; {others} may take its place."
         yield Contradiction(("epochs",), text)
+
+
+_OF_TRAINER = ("training_examples", "parameters")
+_NOT_OF_TRAINER = {
+    *("activation", "dataset", "divergence", "dtype", "growth", "hidden_layers", "initial_scale"),
+    *("initialiser", "local_updates", "loss", "memory", "noise_curvature", "noise_examples"),
+    *("optimizer", "output", "patience", "reduction", "scaling", "schedule", "seconds", "shards"),
+    *("simulated_cluster", "split_seed", "target", "test", "validation", "claims"),
+}
+
+
+def _trainer(specification: StudySpecification) -> Iterator[Contradiction]:
+    """Yield keys that are of a trainer without one, or of bpsweep's own network with one."""
+    blocks_given = [((), given(specification))] + [
+        ((kind, number), block.model_fields_set)
+        for kind in ("include", "exclude")
+        for number, block in enumerate(getattr(specification, kind))
+    ]
+    for location, keys in blocks_given:
+        if specification.trainer:
+            wrong = [key for key in keys if key in _NOT_OF_TRAINER]
+            text = "is about bpsweep's own network: a trainer gets `parameters`."
+        else:
+            wrong = [key for key in keys if key in _OF_TRAINER]
+            text = "has no meaning without `trainer`."
+        yield from (Contradiction((*location, key), text) for key in wrong)
+    if specification.trainer is None:
+        if isinstance(specification.metric, MetricChoice):
+            yield Contradiction(("metric",), "can be a table only with `trainer`.")
+        return
+    named_full = any(FULL in _ends(size) for size in specification.batch_sizes)
+    if specification.training_examples is None and (specification.epochs or named_full):
+        text = f"is required by {'`epochs`' if specification.epochs else repr(FULL)}, but missing."
+        yield Contradiction(("training_examples",), text)
+
+
+def _ends(size: int | str | PowersOfTwo) -> tuple[int | str, ...]:
+    return size.powers_of_two if isinstance(size, PowersOfTwo) else (size,)
 
 
 def _seeds(specification: StudySpecification) -> Iterator[Contradiction]:

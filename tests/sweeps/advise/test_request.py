@@ -83,11 +83,12 @@ def test_a_large_file_is_sampled_by_its_minutes(
 def test_more_minutes_go_on_with_the_sample_of_a_study(table: Path) -> None:
     request = asked(table.name, ["y"], 1, None, 1)
     assert isinstance(request.dataset, dict)
-    assert request.is_of(request.dataset | {"sample": 7})
-    assert not request.is_of(request.dataset | {"target": "x"})
+    assert request.is_of({"dataset": request.dataset | {"sample": 7}})
+    assert not request.is_of({"dataset": request.dataset | {"target": "x"}})
+    assert not request.is_of({"trainer": "train.py:train"})
     chosen = asked(table.name, ["y"], 1, None, 1, settings=["sample=5"])
-    assert not chosen.is_of(request.dataset | {"sample": 7})
-    assert asked("iris", [], 1, None, 1).is_of("iris")
+    assert not chosen.is_of({"dataset": request.dataset | {"sample": 7}})
+    assert asked("iris", [], 1, None, 1).is_of({"dataset": "iris"})
 
 
 def test_every_mistake_is_reported_at_once() -> None:

@@ -22,7 +22,7 @@ from sweeps.design.cohorts import (
     most_lanes,
     plan,
 )
-from sweeps.design.trials import Cohort, Configuration, Trial, settings_of
+from sweeps.design.trials import Cohort, EngineConfiguration, Trial, settings_of
 
 CONFIGURATION = configuration(
     preparation=Preparation(100, 100, "none"),
@@ -33,11 +33,11 @@ CONFIGURATION = configuration(
 )
 
 
-def trial(configuration: Configuration, rate: float, seed: int, l2: float = 0.0) -> Trial:
+def trial(configuration: EngineConfiguration, rate: float, seed: int, l2: float = 0.0) -> Trial:
     return Trial(configuration, settings_of(configuration.optimizer, rate, {"l2": l2}), seed)
 
 
-def cohort(configuration: Configuration, seeds: int = 2, rates: int = 3) -> Cohort:
+def cohort(configuration: EngineConfiguration, seeds: int = 2, rates: int = 3) -> Cohort:
     settings = tuple(settings_of(configuration.optimizer, rate, {}) for rate in range(1, rates + 1))
     return Cohort(configuration, tuple(range(seeds)), settings)
 

@@ -24,7 +24,7 @@ from bpengine import (
 )
 from bpengine.optim._optimizers import OPTIMIZERS
 from sweeps.design.engine_recipe import DENSE, DOUBLINGS, evaluation_cadence, recipe_of, totals_of
-from sweeps.design.trials import Configuration, settings_of
+from sweeps.design.trials import EngineConfiguration, settings_of
 
 REGRESSION: dict[str, Any] = {
     "task": "regression",
@@ -57,7 +57,9 @@ CONFIGURATION = configuration(
 
 def test_every_choice_arrives_in_the_recipe() -> None:
     recipe = recipe_of(CONFIGURATION)
-    shared = {field.name for field in fields(Recipe)} & {f.name for f in fields(Configuration)}
+    shared = {field.name for field in fields(Recipe)} & {
+        f.name for f in fields(EngineConfiguration)
+    }
     assert {field.name for field in fields(Recipe)} - shared == {"evaluate_at"}
     for name in shared:
         assert getattr(recipe, name) == getattr(CONFIGURATION, name), name

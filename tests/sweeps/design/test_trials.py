@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.optim._optimizers import COMMON, OPTIMIZERS
 from sweeps.data.splits import Preparation, Source
-from sweeps.design.trials import Cohort, Configuration, Trial, settings_of
+from sweeps.design.trials import Cohort, EngineConfiguration, Trial, settings_of
 
 CONFIGURATION = configuration(
     source=Source("iris"),
@@ -63,7 +63,7 @@ SAME: dict[str, Any] = {
 }
 
 
-def identity(configuration: Configuration) -> str:
+def identity(configuration: EngineConfiguration) -> str:
     return Trial(configuration, SETTINGS, 7).identity
 
 
@@ -73,7 +73,7 @@ def test_the_identity_is_pinned() -> None:
 
 
 def test_every_field_of_the_configuration_counts_but_those_that_others_determine() -> None:
-    assert {*OTHERS, *SAME} == {field.name for field in fields(Configuration)}
+    assert {*OTHERS, *SAME} == {field.name for field in fields(EngineConfiguration)}
     changed = {identity(replace(CONFIGURATION, **{name: new})) for name, new in OTHERS.items()}
     assert len(changed | {TRIAL.identity}) == len(OTHERS) + 1
     for name, new in SAME.items():
@@ -154,7 +154,7 @@ def test_the_identity_is_the_same_in_every_process(hash_seed: str) -> None:
     code = (
         "from bpengine import Budget, Schedule\n"
         "from sweeps.data.splits import Preparation, Source\n"
-        "from sweeps.design.trials import Configuration, Trial\n"
+        "from sweeps.design.trials import EngineConfiguration, Trial\n"
         f"print(Trial({CONFIGURATION!r}, {SETTINGS!r}, 7).identity)"
     )
     completed = subprocess.run(
