@@ -191,7 +191,8 @@ class TrainerTrial:
             validation_loss: Mean loss of the validation examples; if the study names no metric it
                 is what is judged, otherwise it may be unknown.
             validation_metric: The study's metric on them.
-            test_loss: The same of the test examples, if `evaluate_test` and never else.
+            test_loss: The same of the test examples, if `evaluate_test` and never else; the last
+                evaluation must have it, those before it need not.
             test_metric: The metric on them.
             gradient_norms: Squared norms of the gradient of a small and of a large batch by their
                 sizes, which give the noise scale (McCandlish et al. 2018, appendix A.1).
@@ -236,17 +237,15 @@ class TrainerTrial:
 
     def _check(self, known: Mapping[str, float]) -> None:
         """Refuse values that are missing, too early, or in percent."""
-        judged = "loss" if self.metric == "neg_loss" else "metric"
-        wanted = ["validation_" + judged]
-        if self.evaluate_test:
-            wanted += [name.replace("validation", "test") for name in known if "validation" in name]
-        elif early := sorted({"test_loss", "test_metric"} & known.keys()):
+        early = sorted({"test_loss", "test_metric"} & known.keys())
+        if early and not self.evaluate_test:
             raise TrainerError(
                 f"{' and '.join(early)} must be given only where `trial.evaluate_test` is true: "
                 "what chooses rates does not see the test set."
             )
-        if missing := [name for name in dict.fromkeys(wanted) if name not in known]:
-            raise TrainerError(f"An evaluation must have {' and '.join(missing)}.")
+        judged = "validation_loss" if self.metric == "neg_loss" else "validation_metric"
+        if judged not in known:
+            raise TrainerError(f"An evaluation must have {judged}.")
         for name, value in known.items():
             if name.endswith("metric") and self.metric in SHARES and not 0 <= value <= 1:
                 raise TrainerError(f"{name} is {value:g}, but {self.metric} is from 0 to 1.")
@@ -358,6 +357,12 @@ def _outcome(
     )
     train_loss, train_metric, validation_loss, validation_metric = last.point[2:6]
     test_loss, test_metric = last.test
+    lacks_loss = np.isnan(test_loss) and not np.isnan(validation_loss)
+    if given.evaluate_test and (lacks_loss or np.isnan(test_metric)):
+        raise TrainerError(
+            "On a fresh seed the last evaluation must have the test values of what it has of the "
+            "validation set. Where there is no test set, give those of the validation set again."
+        )
     return replace(
         outcome,
         status=OK,

@@ -1,0 +1,113 @@
+"""Trainers for tests: one that is right, and one that does what its parameter `how` says."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+EXAMPLES = 64  # of an epoch
+
+
+def losses(trial: Any) -> Iterator[tuple[int, float]]:
+    """Yield examples and loss after every update of descent in a noisy bowl."""
+    rng = np.random.default_rng(trial.seed)
+    weights = rng.normal(size=3)
+    for update in range(1, 10**6):
+        noise = rng.normal(size=3) / np.sqrt(trial.batch_size)
+        weights -= trial.learning_rate * (weights + 0.3 * noise)
+        yield update * trial.batch_size, float(weights @ weights)
+
+
+def right(trial: Any) -> Iterator[Any]:
+    """Do what the protocol says."""
+    for examples, loss in losses(trial):
+        if trial.due(examples=examples):
+            test = {"test_loss": loss + 0.1} if trial.evaluate_test else {}
+            yield trial.evaluation(examples=examples, validation_loss=loss, **test)
+
+
+def swaying(trial: Any) -> Iterator[Any]:
+    """Do what the parameter `how` says, and what the protocol says otherwise."""
+    how = trial.parameters["how"]
+    if how in _AT_ONCE:
+        _AT_ONCE[how](trial)
+    for examples, loss in losses(trial):
+        if not trial.due(examples=examples):
+            continue
+        values = {"examples": examples, "validation_loss": loss}
+        if trial.evaluate_test or how == "leaks":
+            values["test_loss"] = loss
+        values |= _VALUES.get(how, {})
+        yield "nothing of ours" if how == "strange" else trial.evaluation(**values)
+        if how == "early":
+            return
+
+
+def returning(trial: Any) -> float:
+    """Train, and yield nothing."""
+    return max(loss for (_, loss), _ in zip(losses(trial), range(3), strict=False))
+
+
+def _raise(_trial: Any) -> None:
+    raise ValueError("no such layer")
+
+
+def _fork(_trial: Any) -> None:
+    if os.fork() == 0:
+        raise RuntimeError("the copy goes on")
+
+
+def _globals(trial: Any) -> None:
+    assert (random.random(), float(np.random.rand())) == _first(trial.seed)  # noqa: NPY002, S311
+    random.seed(7)
+    np.random.seed(7)  # noqa: NPY002
+
+
+def _first(seed: int) -> tuple[float, float]:
+    return random.Random(seed).random(), float(np.random.RandomState(seed).rand())  # noqa: S311
+
+
+def _print(_trial: Any) -> None:
+    print("a result of bpsweep, surely")  # noqa: T201
+
+
+def _move(_trial: Any) -> None:
+    assert Path.cwd() != Path("/")
+    os.chdir("/")
+
+
+def _count(trial: Any) -> None:
+    """End the process in the middle of the first call, and go on in the second."""
+    marker = trial.folder / "begun"
+    if not marker.exists():
+        marker.write_text("")
+        os._exit(3)
+
+
+_AT_ONCE = {
+    "raises": _raise,
+    "forks": _fork,
+    "globals": _globals,
+    "prints": _print,
+    "moves": _move,
+    "leaves": lambda _trial: sys.exit(3),
+    "dies": lambda _trial: os._exit(3),
+    "dies once": _count,
+    "hangs": lambda _trial: time.sleep(600),
+}
+_VALUES: dict[str, dict[str, Any]] = {
+    "backwards": {"examples": 8},
+    "beyond": {"examples": 10**6},
+    "not a number": {"validation_loss": float("nan")},
+    "diverges": {"diverged": True},
+    "no loss": {"validation_loss": None},
+    "text": {"validation_loss": "small"},
+    "blind": {"test_loss": None},
+}

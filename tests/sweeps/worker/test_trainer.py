@@ -1,0 +1,230 @@
+"""One suite for what trains: the rows are those of the protocol, whatever a trainer does."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trained
+
+from reports.schema import StudyResults
+from sweeps import Study
+from sweeps.worker import tasks
+from sweeps.worker.trainer import Clock, TrainerError, TrainerTrial
+
+TRAINERS = Path(trained.__file__)
+
+
+def study(function: str = "right", **changes: Any) -> Study:
+    """Return a small study of a trainer of the tests."""
+    keys: dict[str, Any] = {
+        "trainer": f"{TRAINERS}:{function}",
+        "training_examples": trained.EXAMPLES,
+        "batch_sizes": [8, 16],
+        "learning_rates": [0.1, 0.3],
+        "seeds": [1, 2],
+        "epochs": 2,
+        "extensions": 0,
+        "timing": False,
+    }
+    return Study("trained", **keys | changes)
+
+
+def statuses(results: StudyResults) -> dict[str, tuple[str, str]]:
+    """Return status and the last line of the error by what a trainer did."""
+    rows = results.trials
+    kinds = [text.removeprefix("how=") for text in rows["hyperparameters"]]
+    lines = [text.strip().rpartition("\n")[2] for text in rows["error"]]
+    return dict(zip(kinds, zip(rows["status"], lines, strict=True), strict=True))
+
+
+ENDINGS = {
+    "right": ("ok", ""),
+    "raises": ("error", "ValueError: no such layer"),
+    "leaves": ("error", "SystemExit: 3"),
+    "leaks": ("error", "test_loss must be given only where `trial.evaluate_test` is true"),
+    "backwards": ("error", "Evaluations must go on, but one after 8 examples came after one"),
+    "beyond": ("error", "An evaluation came after 1000000 examples, but the budget is 128"),
+    "strange": ("error", "A trainer must yield `trial.evaluation(...)`, but yielded 'nothing"),
+    "no loss": ("error", "An evaluation must have validation_loss."),
+    "text": ("error", "ValueError: could not convert string to float: 'small'"),
+    "not a number": ("diverged", ""),
+    "diverges": ("diverged", ""),
+    "early": ("ok", ""),
+    "prints": ("ok", ""),
+    "moves": ("ok", ""),
+    "globals": ("ok", ""),
+    "forks": ("ok", ""),
+}
+"""How trials end by what their trainer does: status, and how the last line of the error begins."""
+DEATHS = {
+    "dies": ("crashed", "It ended its process 3 times, the last time by exit code 3"),
+    "dies once": ("ok", ""),
+    "hangs": ("timeout", "It had not ended after 3 s and was killed."),
+}
+"""Those that take their process with them."""
+
+
+def swaying(hows: list[str], tmp_path: Path, **running: Any) -> StudyResults:
+    single = {"batch_sizes": 16, "learning_rates": 0.3, "seeds": 1, "trial_seconds": 1.0}
+    return study("swaying", parameters={"how": hows}, **single).run(tmp_path / "study", **running)
+
+
+@pytest.mark.parametrize("backend", ["sequential", "threading", "loky"])
+def test_whatever_a_trainer_does_is_a_row(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], backend: str
+) -> None:
+    hows = [how for how in ENDINGS if backend == "loky" or how != "forks"]
+    here = Path.cwd()
+    ended = statuses(swaying(hows, tmp_path, backend=backend))
+    assert ended.keys() == {*hows}
+    for how in hows:
+        status, start = ENDINGS[how]
+        assert ended[how][0] == status, ended[how]
+        assert ended[how][1].startswith(start)
+    assert Path.cwd() == here
+    assert "surely" not in capfd.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_what_ends_its_process_is_a_row_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    monkeypatch.setattr(tasks, "HARD_SECONDS", 1.0)
+    ended = statuses(swaying(["right", *DEATHS], tmp_path, backend=backend, n_jobs=2))
+    for how, (status, start) in {"right": ("ok", ""), **DEATHS}.items():
+        assert ended[how][0] == status, ended[how]
+        assert ended[how][1].startswith(start)
+
+
+def test_a_trainer_that_yields_nothing_is_an_error(tmp_path: Path) -> None:
+    results = study("returning").run(tmp_path / "study", backend="sequential")
+    assert {*results.trials["status"]} == {"error"}
+    assert "must yield evaluations, but returned" in results.trials["error"][0]
+
+
+def test_a_trainer_has_every_stage_and_the_same_rows_everywhere(tmp_path: Path) -> None:
+    full = study(confirmation_seeds=[11, 12, 13], refinement_seeds=2, extensions=1)
+    columns = ["trial", "stage", "validation_loss", "test_loss", "updates", "examples"]
+    tables = [
+        full.run(tmp_path / backend, backend=backend, n_jobs=jobs)
+        .trials[columns]
+        .sort_values(["stage", "trial"], ignore_index=True)
+        for backend, jobs in (("sequential", 1), ("loky", 2))
+    ]
+    assert tables[0].equals(tables[1])
+    assert {"explore", "extend", "confirm"} <= {*tables[0]["stage"]}
+    fresh = tables[0]["stage"].isin(["confirm", "refine"])
+    assert (tables[0]["test_loss"].notna() == fresh).all()
+    assert {*tables[0]["examples"]} == {128}
+
+
+def test_the_curve_is_what_was_yielded(tmp_path: Path) -> None:
+    results = study(batch_sizes=8, learning_rates=0.3, seeds=1).run(
+        tmp_path / "study", backend="sequential"
+    )
+    # An eighth, a quarter, a half and all of the first epoch, and the second one.
+    assert results.curves["examples"].tolist() == [8, 16, 32, 64, 128]
+    assert results.curves["updates"].tolist() == [1, 2, 4, 8, 16]
+    assert (results.curves["validation_metric"] == -results.curves["validation_loss"]).all()
+    assert results.trials["validation_loss"][0] == results.curves["validation_loss"].iloc[-1]
+
+
+def test_a_finished_study_runs_nothing_and_changed_code_runs_all(tmp_path: Path) -> None:
+    file = tmp_path / "train.py"
+    file.write_text(TRAINERS.read_text())
+
+    def made() -> Study:
+        return study(trainer=f"{file}:right")
+
+    made().run(tmp_path / "study", backend="sequential")
+    first = made().experiment.explored[0].trial.identity
+    file.write_text(TRAINERS.read_text() + "\n# a thought\n")
+    assert made().experiment.explored[0].trial.identity != first
+    assert made().plan(tmp_path / "study").done == 0
+    again = made().run(tmp_path / "study", backend="sequential", accept_code=True)
+    assert first in {*again.trials["trial"]}
+    assert again.description.aside == 0
+    # What was accepted stays so.
+    assert made().run(tmp_path / "study", backend="sequential").description.aside == 0
+
+
+def handed(**changes: Any) -> TrainerTrial:
+    """Return a trial as a trainer is handed it."""
+    values: dict[str, Any] = {
+        "batch_size": 8,
+        "learning_rate": 0.1,
+        "seed": 1,
+        "parameters": {},
+        "updates": 16,
+        "examples": 128,
+        "evaluate_test": False,
+        "folder": Path(),
+        "metric": "accuracy",
+        "cadence": (128, 64, 8, 0),
+    }
+    return TrainerTrial(**values | changes)
+
+
+def test_an_evaluation_is_due_once_for_every_point_that_was_passed() -> None:
+    trial = handed()
+    due = [trial.due(examples=examples) for examples in (4, 8, 12, 100, 120, 128, 136)]
+    assert due == [True, True, False, True, False, True, False]
+
+
+def test_time_stops_while_a_trainer_evaluates(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("sweeps.worker.trainer.time.perf_counter", lambda: now[0])
+    trial = handed(clock=Clock())
+    trial.clock.start()
+    for seconds, due in ((1.0, True), (5.0, False)):
+        now[0] += seconds
+        if not due:
+            trial.clock.start()  # as when a trainer goes on after it has yielded
+            now[0] += 2.0
+        trial.due(examples=8 if due else 9)
+    with trial.paused():
+        now[0] += 10.0
+    trial.clock.stop()
+    assert trial.clock.seconds == pytest.approx(1.0 + 2.0)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "neg_perplexity", "neg_loss"])
+def test_metrics_are_kept_so_that_more_is_better(metric: str) -> None:
+    values = {"validation_loss": 0.5, "validation_metric": 0.25}
+    point = handed(metric=metric).evaluation(examples=8, **values).point
+    assert point[4] == 0.5
+    assert point[5] == {"accuracy": 0.25, "neg_perplexity": -0.25, "neg_loss": -0.5}[metric]
+
+
+def test_a_share_in_percent_is_refused() -> None:
+    with pytest.raises(TrainerError, match=r"validation_metric is 97\.5, but accuracy is from 0 to"):
+        handed().evaluation(examples=8, validation_metric=97.5)
+
+
+def test_the_last_evaluation_on_a_fresh_seed_needs_test_values(tmp_path: Path) -> None:
+    fresh = study("swaying", parameters={"how": "blind"}, confirmation_seeds=[11])
+    rows = fresh.run(tmp_path / "study", backend="sequential").trials
+    confirmed = rows[rows["stage"] == "confirm"]
+    assert {*confirmed["status"]} == {"error"}
+    assert confirmed["error"].str.contains("must have the test values").all()
+
+
+def test_norms_of_two_batch_sizes_give_noise_without_bias() -> None:
+    # The mean gradient of B examples has an expected squared norm of |G|^2 + tr(Sigma) / B.
+    rng = np.random.default_rng(0)
+    gradients = rng.normal([1.0, 0.0, 2.0], size=(12, 3))
+    mean, trace = gradients.mean(axis=0), gradients.var(axis=0).sum()
+    norms = {size: float(mean @ mean + trace / size) for size in (4, 32)}
+    point = handed().evaluation(examples=8, validation_metric=0.5, gradient_norms=norms).point
+    assert point[6:8] == pytest.approx((trace, mean @ mean), rel=1e-12)
+    with pytest.raises(TrainerError, match="by two batch sizes"):
+        handed().evaluation(examples=8, validation_metric=0.5, gradient_norms={4: 1.0})
+
+
+def test_a_loss_that_is_not_finite_ends_a_trial() -> None:
+    assert handed().evaluation(examples=8, validation_metric=0.5, train_loss=math.inf).diverged
