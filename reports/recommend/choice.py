@@ -179,7 +179,8 @@ def _noise_time(analysis: Analysis, record: TargetRecord) -> Estimate:
     """`sqrt(B_noise alpha / beta)`: the noise scale in place of the critical batch size."""
     time, tried = analysis.scaling.update_time, analysis.tried
     if record.noise.empty:
-        return Estimate(NOISE_SCALE, reason="Gradients were not measured (`noise_examples`).")
+        how = "gradient_norms" if analysis.plan.trainer else "noise_examples"
+        return Estimate(NOISE_SCALE, reason=f"Gradients were not measured (`{how}`).")
     if time.doubling_batch_size is None or time.doubling_batch_size_interval is None:
         return Estimate(NOISE_SCALE, reason=time.reason)
     noise = _noise_near(record, record.fastest or tried[0])

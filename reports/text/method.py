@@ -67,7 +67,8 @@ def method(analysis: Analysis) -> list[str]:
         _budgets(analysis),
         (
             "The time to train is the number of updates times their median seconds in a benchmark "
-            "after training: one network, one BLAS thread, interleaved rounds."
+            f"after training: one {'trial' if plan.trainer else 'network, one BLAS thread'}, "
+            "interleaved rounds."
         ),
     )
     return [text for text in texts if text]

@@ -97,7 +97,9 @@ def unsaid(analysis: Analysis) -> list[str]:
     if record.simulation.reason:
         texts.append(f"Time on many workers is not simulated. {record.simulation.reason}")
     if record.targets and record.noise.empty:
-        texts.append("The gradient noise scale was not measured: set `noise_examples`.")
+        of_trainer = "have the trainer give `gradient_norms`"
+        remedy = of_trainer if analysis.plan.trainer else "set `noise_examples`"
+        texts.append(f"The gradient noise scale was not measured: {remedy}.")
     elif record.targets and record.noise_known.empty:
         texts.append("The seeds don't resolve the gradient noise scale at any point of training.")
     return texts

@@ -290,6 +290,14 @@ class StudySpecification(Axes):
 
 
 KEYS = tuple(StudySpecification.model_fields)
+TRAINER_KEYS = {"trainer", "training_examples", "parameters"}
+NETWORK_KEYS = {
+    *("activation", "dataset", "divergence", "dtype", "growth", "hidden_layers", "initial_scale"),
+    *("initialiser", "local_updates", "loss", "memory", "noise_curvature", "noise_examples"),
+    *("optimizer", "output", "patience", "reduction", "scaling", "schedule", "seconds", "shards"),
+    *("simulated_cluster", "split_seed", "target", "test", "validation", "claims"),
+}
+"""Keys of bpsweep's own network and its data, which a trainer has in itself."""
 
 
 def parse(keys: Mapping[str, Any]) -> tuple[StudySpecification, list[Problem], set[str]]:
@@ -313,7 +321,8 @@ def from_toml(text: str) -> StudySpecification:
 
 def to_toml(specification: StudySpecification) -> str:
     """Return a specification as TOML, defaults written out."""
-    keys = {key: plain(key, getattr(specification, key)) for key in KEYS}
+    idle = NETWORK_KEYS if specification.trainer else TRAINER_KEYS
+    keys = {key: plain(key, getattr(specification, key)) for key in KEYS if key not in idle}
     return "".join(
         f"{key} = {toml_value(value)}\n" for key, value in keys.items() if value not in _NOTHING
     )

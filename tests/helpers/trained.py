@@ -12,6 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from sweeps import Study
+from sweeps.design import Cohort
+from sweeps.worker.train import run_cohort
+
 EXAMPLES = 64  # of an epoch
 
 
@@ -48,6 +52,35 @@ def swaying(trial: Any) -> Iterator[Any]:
         yield "nothing of ours" if how == "strange" else trial.evaluation(**values)
         if how == "early":
             return
+
+
+def engine(trial: Any) -> Iterator[Any]:
+    """Train bpsweep's own network, as a study of iris does, and yield its curve."""
+    keys = {"dataset": "iris", "seeds": 1, "batch_sizes": 1, "learning_rates": 1.0, "epochs": 3}
+    (group,) = Study("iris", **keys).experiment.groups
+    (own,) = group.family.trials(
+        trial.batch_size, trial.learning_rate, [trial.seed], evaluate_test=trial.evaluate_test
+    )
+    (outcome,) = run_cohort(Cohort(own.configuration, (own.seed,), (own.settings,)))
+    for examples, updates, *values in outcome.curve[1:, :6].tolist():
+        last = {"test_loss": outcome.test_loss, "test_metric": outcome.test_metric}
+        names = ("train_loss", "train_metric", "validation_loss", "validation_metric")
+        yield trial.evaluation(
+            examples=int(examples),
+            updates=int(updates),
+            **dict(zip(names, values, strict=True)),
+            **(last if trial.evaluate_test else {}),
+        )
+
+
+def ticking(trial: Any) -> Iterator[Any]:
+    """Take a millisecond for an update and a tenth of one for each example."""
+    trial.training_examples = EXAMPLES
+    for examples, loss in losses(trial):
+        time.sleep(1e-3 + 1e-4 * trial.batch_size)
+        if trial.due(examples=examples):
+            test = {"test_loss": loss} if trial.evaluate_test else {}
+            yield trial.evaluation(examples=examples, validation_loss=loss, **test)
 
 
 def returning(trial: Any) -> float:

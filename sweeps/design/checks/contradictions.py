@@ -19,6 +19,7 @@ from sweeps.spec.axes import (
     OptimizerChoice,
     ScheduleChoice,
 )
+from sweeps.spec.model import NETWORK_KEYS, TRAINER_KEYS
 from sweeps.spec.types import FULL, MOST_TRIALS, NONE, MetricChoice, PowersOfTwo
 
 
@@ -71,15 +72,6 @@ def _missing(specification: StudySpecification) -> Iterator[Contradiction]:
         yield Contradiction(("epochs",), text)
 
 
-_OF_TRAINER = ("training_examples", "parameters")
-_NOT_OF_TRAINER = {
-    *("activation", "dataset", "divergence", "dtype", "growth", "hidden_layers", "initial_scale"),
-    *("initialiser", "local_updates", "loss", "memory", "noise_curvature", "noise_examples"),
-    *("optimizer", "output", "patience", "reduction", "scaling", "schedule", "seconds", "shards"),
-    *("simulated_cluster", "split_seed", "target", "test", "validation", "claims"),
-}
-
-
 def _trainer(specification: StudySpecification) -> Iterator[Contradiction]:
     """Yield keys that are of a trainer without one, or of bpsweep's own network with one."""
     blocks_given = [((), given(specification))] + [
@@ -89,10 +81,10 @@ def _trainer(specification: StudySpecification) -> Iterator[Contradiction]:
     ]
     for location, keys in blocks_given:
         if specification.trainer:
-            wrong = [key for key in keys if key in _NOT_OF_TRAINER]
+            wrong = [key for key in keys if key in NETWORK_KEYS]
             text = "is about bpsweep's own network: a trainer gets `parameters`."
         else:
-            wrong = [key for key in keys if key in _OF_TRAINER]
+            wrong = [key for key in keys if key in TRAINER_KEYS]
             text = "has no meaning without `trainer`."
         yield from (Contradiction((*location, key), text) for key in wrong)
     if specification.trainer is None:

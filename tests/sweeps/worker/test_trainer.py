@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import trained
 
 from reports.schema import StudyResults
 from sweeps import Study
 from sweeps.worker import tasks
+from sweeps.worker.train import FINAL_VALUES
 from sweeps.worker.trainer import Clock, TrainerError, TrainerTrial
 
 TRAINERS = Path(trained.__file__)
@@ -123,6 +125,60 @@ def test_a_trainer_has_every_stage_and_the_same_rows_everywhere(tmp_path: Path) 
     assert {*tables[0]["examples"]} == {128}
 
 
+def test_the_engine_as_a_trainer_gives_its_own_rows(tmp_path: Path) -> None:
+    grid: dict[str, Any] = {
+        "batch_sizes": [5, 30],
+        "learning_rates": [0.3, 3.0],
+        "seeds": [1, 2],
+        "confirmation_seeds": [11, 12],
+        "epochs": 3,
+        "extensions": 1,
+        "timing": False,
+    }
+    network = Study("iris", dataset="iris", **grid)
+    items = network.experiment.groups[0].family.facts.train_items
+    wrapped = study("engine", metric="accuracy", **grid | {"training_examples": items})
+    tables = [
+        each.run(tmp_path / each.specification.name, backend="sequential")
+        for each in (network, wrapped)
+    ]
+    names = ["stage", "batch_size", "learning_rate", "seed"]
+    values = ["status", "updates", "examples", "judged_at_update", *FINAL_VALUES]
+    rows = [
+        table.trials.sort_values(names)[names + values].reset_index(drop=True) for table in tables
+    ]
+    pd.testing.assert_frame_equal(rows[0], rows[1], check_exact=True)
+    points = [
+        table.curves.merge(table.trials[["trial", *names]], on="trial").drop(columns="trial")
+        for table in tables
+    ]
+    points = [table[table["examples"] > 0].sort_values([*names, "examples"]) for table in points]
+    first, second = (table.reset_index(drop=True) for table in points)
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+def test_updates_are_timed_alone_at_every_batch_size(tmp_path: Path) -> None:
+    timed = study("ticking", batch_sizes=[8, 64], learning_rates=0.1, seeds=1, timing=True)
+    table = timed.run(tmp_path / "study").timing
+    each = table["wall_seconds"] / table["updates"]
+    medians = each.groupby(table["batch_size"]).median()
+    assert {*table["lanes"]} == {1}
+    assert table["round"].nunique() == 5
+    # Sleep never takes less than it is asked for.
+    assert medians[8] >= 1e-3 + 8e-4
+    assert medians[64] >= 1e-3 + 64e-4
+
+
+def test_a_trainer_that_never_asks_is_not_timed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = study("engine", metric="accuracy", training_examples=90, epochs=3, timing=True).run(
+        tmp_path / "study"
+    )
+    assert rows.timing.empty
+    assert "it must call `trial.due` after every update" in capsys.readouterr().err
+
+
 def test_the_curve_is_what_was_yielded(tmp_path: Path) -> None:
     results = study(batch_sizes=8, learning_rates=0.3, seeds=1).run(
         tmp_path / "study", backend="sequential"
@@ -202,7 +258,9 @@ def test_metrics_are_kept_so_that_more_is_better(metric: str) -> None:
 
 
 def test_a_share_in_percent_is_refused() -> None:
-    with pytest.raises(TrainerError, match=r"validation_metric is 97\.5, but accuracy is from 0 to"):
+    with pytest.raises(
+        TrainerError, match=r"validation_metric is 97\.5, but accuracy is from 0 to"
+    ):
         handed().evaluation(examples=8, validation_metric=97.5)
 
 
