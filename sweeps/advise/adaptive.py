@@ -204,6 +204,8 @@ def first_study(request: Request, budget: TimeBudget) -> Experiment:
 
     def needed(grid: Grid) -> float:
         seconds = request.seconds(request.experiment(keys(grid)))
+        if request.trainer:
+            return budget.slowdown * seconds * EXTENSION + START_SECONDS
         start = START_SECONDS * _apart(request, seconds)
         return budget.slowdown * (seconds * EXTENSION + start)
 
@@ -284,18 +286,18 @@ def calibrate_trainer(
     budget: TimeBudget, group: Group, measurements: Sequence[Measurement]
 ) -> None:
     """Have a trainer timed at its smallest and its largest batch size, and keep what that took."""
-    began, ends = budget.spent, [measurements[0], measurements[-1]]
-    rounds = times_of_trainer(group, ends, rounds=1).rounds
+    ends = [measurements[0], measurements[-1]]
+    times = times_of_trainer(group, ends, rounds=1)
     ratios = [
         1e6
         * measured.wall_seconds
         / measured.updates
         / update_cost(group.family.configuration(planned.batch_size), lanes=1)
-        for planned, measured in zip(ends, rounds, strict=True)
+        for planned, measured in zip(ends, times.rounds, strict=True)
     ]
     budget.slowdown = max(ratios)
-    each = (budget.spent - began) / len(ends)
-    budget.reserve = REPORT_SECONDS + TRAINER_ROUNDS * each * len(measurements)
+    timing = TRAINER_ROUNDS * times.seconds * len(measurements) / len(ends)
+    budget.reserve = REPORT_SECONDS + START_SECONDS + timing
 
 
 def _apart(request: Request, predicted: float) -> bool:

@@ -79,7 +79,9 @@ def _imports(path: Path) -> Iterator[str]:
 def _names_of(path: Path) -> set[str]:
     """Return the names that a file defines at its top."""
     names: set[str] = set()
-    for node in _tree(path).body:
+    tree = _tree(path)
+    compile(tree, path.name, "exec", dont_inherit=True)  # finds what no program can be
+    for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Assign):

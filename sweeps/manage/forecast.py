@@ -37,6 +37,7 @@ class Forecast:
     trials: int  # of the explore and confirm stages, each counted once
     duplicates: int  # trials that groups share, which run once
     done: int  # trials that the folder holds already
+    seconds_are_least: bool  # whether times are lower bounds: nobody knows a trainer's
     seconds_by_batch_size: dict[int, float]  # of what is missing, on one core
     seconds: float  # of what is missing, on all jobs
     jobs: int  # worker processes
@@ -60,6 +61,7 @@ def forecast(experiment: Experiment, jobs: int, folder: Path | None = None) -> F
         trials=len(trials),
         duplicates=len(planned) - len(trials),
         done=len(trials) - len(missing),
+        seconds_are_least=experiment.specification.trainer is not None,
         seconds_by_batch_size=dict(sorted(costs.items())),
         seconds=max(longest, sum(costs.values()) / jobs),
         jobs=jobs,
@@ -112,6 +114,7 @@ def _group_forecast(experiment: Experiment, group: Group) -> GroupForecast:
 def forecast_lines(expected: Forecast) -> list[str]:
     """Return a forecast as lines for a terminal."""
     groups = counted(len(expected.groups), "group")
+    least = ", at least: a trainer's pace shows when trials run" * expected.seconds_are_least
     lines = [f"{expected.name}: {counted(expected.trials, 'trial')} in {groups}"]
     lines += [
         f"  {group.group}: explore {group.explore}, extend at most {group.most_extend}, "
@@ -119,15 +122,18 @@ def forecast_lines(expected: Forecast) -> list[str]:
         f"{group.most_target}"
         for group in expected.groups
     ]
+    memory = [f"memory of the largest cohort: {expected.largest_cohort_bytes / 1e6:.1f} MB"]
+    if not expected.largest_cohort_bytes:
+        memory = []
     return [
         *lines,
         f"shared by groups, run once: {expected.duplicates}",
         f"done already: {expected.done}",
         f"to run: {expected.trials - expected.done} in {counted(expected.cohorts, 'cohort')}",
-        "predicted seconds on one core, by batch size:",
+        f"predicted seconds on one core, by batch size{least}:",
         *(f"  {size}: {_seconds(value)}" for size, value in expected.seconds_by_batch_size.items()),
         f"predicted seconds with {counted(expected.jobs, 'job')}: {_seconds(expected.seconds)}",
-        f"memory of the largest cohort: {expected.largest_cohort_bytes / 1e6:.1f} MB",
+        *memory,
     ]
 
 

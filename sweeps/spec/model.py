@@ -37,7 +37,6 @@ from sweeps.spec.types import (
     lists,
 )
 
-TRAINER_PATTERN = r"^([^:]+\.py|[A-Za-z_][\w.]*):[A-Za-z_]\w*$"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
@@ -77,6 +76,13 @@ Bundle = Annotated[
 _FEW = Field(strict=False, max_length=MOST_VALUES)
 
 
+def _trainer(name: str) -> str:
+    if not re.fullmatch(r"([^:]+\.py|[A-Za-z_][\w.]*):[A-Za-z_]\w*", name):
+        allowed = "must be 'FILE.py:FUNCTION' or 'PACKAGE.MODULE:FUNCTION'"
+        raise PydanticCustomError("allowed", allowed)
+    return name
+
+
 class StudySpecification(Axes):
     """What a study tries, on which data, with which budget: see `docs/specification.md`."""
 
@@ -87,7 +93,7 @@ class StudySpecification(Axes):
         section="The study",
     )
     title: str = key("", "one line for the head of the report")
-    trainer: Annotated[str, Field(pattern=TRAINER_PATTERN)] | None = key(
+    trainer: Annotated[str, AfterValidator(_trainer)] | None = key(
         None,
         "function that trains in place of bpsweep's own network: a Python file next to the "
         "study or a package's module, with its name (docs/trainers.md)",

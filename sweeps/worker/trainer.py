@@ -461,13 +461,14 @@ class TrainerTimes:
 
     rounds: list[Round]
     training_examples: int  # 0 if the trainer doesn't say
+    seconds: float  # that it took, with all that a trainer does before its first update
 
 
 def time_trainer(
     workload: str, trials: Sequence[Trial], rounds: int, _task: object
 ) -> TrainerTimes:
     """Measure updates of a trainer at several batch sizes, in turn."""
-    measured, examples = [], 0
+    measured, examples, began = [], 0, time.perf_counter()
     for number, trial in itertools.product(range(rounds), trials):
         timer = _Timer()
         with _alone(trial.seed), _folder(None, "") as folder:
@@ -484,4 +485,4 @@ def time_trainer(
         size = trial.configuration.batch_size
         measured.append(Round(workload, TENSOR, 1, size, number, *timer.measured))
         examples = given.training_examples
-    return TrainerTimes(measured, examples)
+    return TrainerTimes(measured, examples, time.perf_counter() - began)
