@@ -357,9 +357,11 @@ class Study:
         n_jobs: int | None = None,
         backend: str = "loky",
         scheduler: str | None = None,
+        resources: Mapping[str, float] | None = None,
         timing: bool = True,
         watch: bool = False,
         accept_code: bool = False,
+        check_repeat: bool = False,
     ) -> Results:
         """Run what is missing of the study and return everything.
 
@@ -369,9 +371,11 @@ class Study:
                 there are cores; for a trainer the default is 1.
             backend: Where they run; see `docs/running.md`. Results don't depend on it.
             scheduler: Address of a Dask scheduler, for the backend "dask".
+            resources: What a trial takes of a Dask worker's, such as `{"GPU": 1}`.
             timing: Whether times are measured in the end, if the specification wants them.
             watch: Whether the report is written from time to time while trials run.
             accept_code: Whether trials count that ran before a trainer's code was changed.
+            check_repeat: Whether a trial is run again in the end: does a seed fix its result?
 
         Raises:
             UserError: What the user can mend; every trial that had ended is kept.
@@ -397,8 +401,10 @@ class Study:
             jobs_of(backend, self._jobs(n_jobs), scheduler),
             backend=backend,
             scheduler=scheduler,
+            resources=resources,
             timing=timing,
             watch=watch,
+            check_repeat=check_repeat,
         )
         return answering(ran)
 

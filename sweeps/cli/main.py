@@ -238,6 +238,16 @@ def _running(command: argparse.ArgumentParser) -> None:
         help="of a Dask cluster, such as tcp://10.0.0.1:8786 (default: start one here)",
     )
     command.add_argument(
+        "--resources",
+        type=_resource,
+        **repeatable("NAME=N", "what a trial takes of a Dask worker's, such as GPU=1"),
+    )
+    command.add_argument(
+        "--check-repeat",
+        action="store_true",
+        help="run a trial again in the end, to see whether its seed fixes the result",
+    )
+    command.add_argument(
         "--accept-code",
         action="store_true",
         help="keep the trials that ran before a trainer's code was changed",
@@ -246,6 +256,14 @@ def _running(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--watch", action="store_true", help="write the report from time to time while trials run"
     )
+
+
+def _resource(text: str) -> tuple[str, float]:
+    name, _, amount = text.partition("=")
+    try:
+        return name, float(amount)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=N, such as GPU=1") from None
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -333,8 +351,10 @@ def _carry_out(
             n_jobs=options.jobs,
             backend=options.backend,
             scheduler=options.scheduler,
+            resources=dict(options.resources),
             timing=not options.no_timing,
             watch=options.watch,
+            check_repeat=options.check_repeat,
         )
     except Finished:
         write(str(write_report(results_in(folder), folder)))

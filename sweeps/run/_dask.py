@@ -32,8 +32,9 @@ HAND_OVER_SECONDS = 60.0  # after so long its work is handed to others
 class DaskExecutor:
     """Runs tasks on the workers of a Dask cluster; has as many slots as they have threads."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, resources: Mapping[str, float]) -> None:
         self._client = client
+        self._resources = dict(resources)
         self._held: dict[_Sent, Task] = {}
         self._ended: queue.SimpleQueue[_Sent] = queue.SimpleQueue()
         self._name = f"bpsweep-{id(client)}-{time.time_ns()}"
@@ -56,6 +57,7 @@ class DaskExecutor:
                 key=key,
                 pure=False,
                 retries=0,
+                resources=self._resources or None,
                 workers=chosen,
                 allow_other_workers=bool(chosen),
             )
@@ -209,11 +211,13 @@ def _perform(work: Work, task: Task) -> tuple[str, bytes]:
 
 
 @contextmanager
-def connected(scheduler: str | None, jobs: int) -> Iterator[DaskExecutor]:
+def connected(
+    scheduler: str | None, jobs: int, resources: Mapping[str, float]
+) -> Iterator[DaskExecutor]:
     """Connect to a cluster that has workers, or make one of `jobs` processes."""
     with silence_logging_cmgr(logging.CRITICAL), ExitStack() as stack:
         if scheduler is None:
-            client = Client(stack.enter_context(_local_cluster(jobs)))
+            client = Client(stack.enter_context(_local_cluster(jobs, resources)))
         else:
             client = _client(scheduler)
         stack.enter_context(client)
@@ -223,7 +227,7 @@ def connected(scheduler: str | None, jobs: int) -> Iterator[DaskExecutor]:
             name = without_user(scheduler, scheduler) if scheduler else "SCHEDULER"
             start = f"Start one with `dask worker {name} --nthreads 1`."
             raise EnvironmentFailedError(f"The cluster has no worker. {start}") from None
-        with closing(DaskExecutor(client)) as executor:
+        with closing(DaskExecutor(client, resources)) as executor:
             yield executor
 
 
@@ -242,7 +246,7 @@ def _client(scheduler: str) -> Client:
 
 
 @contextmanager
-def _local_cluster(jobs: int) -> Iterator[LocalCluster]:
+def _local_cluster(jobs: int, resources: Mapping[str, float]) -> Iterator[LocalCluster]:
     # A task that ends its worker is tried again apart by us, not on three more workers by Dask.
     with file_or_nothing() as output:
         with (
@@ -258,6 +262,7 @@ def _local_cluster(jobs: int) -> Iterator[LocalCluster]:
                     dashboard_address="127.0.0.1:0",  # or a second cluster warns of port 8787
                     scheduler_kwargs={"dashboard": False},
                     memory_limit=0,
+                    resources=dict(resources),
                     silence_logs=logging.CRITICAL,
                 )
             except Exception as error:  # noqa: BLE001 - Dask tells of what is short in many ways

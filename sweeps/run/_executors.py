@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -332,7 +332,11 @@ def jobs_of(backend: str, n_jobs: int, scheduler: str | None) -> int:
 
 @contextmanager
 def opened(
-    backend: str, jobs: int, workspace: Workspace, scheduler: str | None = None
+    backend: str,
+    jobs: int,
+    workspace: Workspace,
+    scheduler: str | None = None,
+    resources: Mapping[str, float] | None = None,
 ) -> Iterator[Executor]:
     """Open an executor, and end whatever runs in it at the end."""
     if backend == "dask":
@@ -341,7 +345,7 @@ def opened(
         except ImportError:
             text = "The backend dask needs the package distributed: pip install 'bpsweep[dask]'."
             raise EnvironmentFailedError(text) from None
-        with connected(scheduler, jobs) as cluster:
+        with connected(scheduler, jobs, resources or {}) as cluster:
             yield cluster
     elif backend == "loky":
         with closing(LokyExecutor(jobs, workspace)) as processes:

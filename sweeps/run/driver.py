@@ -25,6 +25,7 @@ from sweeps.run.live_report import reported
 from sweeps.run.signals import Interruption, interruptible
 from sweeps.run.timing_pass import run_timing
 from sweeps.store import Plan, Store, save_experiment
+from sweeps.store.rows import DONE
 from sweeps.store.study_results import results_of
 from sweeps.worker.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
 from sweeps.worker.train import Outcome
@@ -58,6 +59,7 @@ class _Session:
     jobs: int
     backend: str
     scheduler: str | None
+    resources: Mapping[str, float]
     limit: Limit
 
     @property
@@ -73,8 +75,10 @@ def run_study(
     *,
     backend: str = "loky",
     scheduler: str | None = None,
+    resources: Mapping[str, float] | None = None,
     timing: bool = True,
     watch: bool = False,
+    check_repeat: bool = False,
     limit: Limit | None = None,
 ) -> StudyResults:
     """Run what is missing of a study, then measure times, and return everything."""
@@ -84,13 +88,23 @@ def run_study(
         interruptible() as interruption,
         Store.write(folder, experiment.specification.name) as store,
     ):
-        limit = limit or Limit()
-        trials = Plan(store, experiment)
-        session = _Session(trials, store, workspace, interruption, jobs, backend, scheduler, limit)
+        session = _Session(
+            Plan(store, experiment),
+            store,
+            workspace,
+            interruption,
+            jobs,
+            backend,
+            scheduler,
+            resources or {},
+            limit or Limit(),
+        )
         save_experiment(store, experiment)
         with reported(folder) if watch else nullcontext():
             _run_missing(session)
         interruption.check()
+        if check_repeat:
+            _repeat_one(session)
         if timing and experiment.specification.timing:
             with interruption.at_once():
                 run_timing(store, experiment)
@@ -117,6 +131,23 @@ def _run_missing(session: _Session) -> None:
             _run_stage(session, dispatch, stage, missing)
 
 
+def _repeat_one(session: _Session) -> None:
+    """Run a trial again, and keep whether that gave its result to the bit."""
+    done = session.store.done()
+    planned = [trial for stage in session.plan.stages().values() for _, trial in stage]
+    again = [trial for trial in planned if trial.identity in done][:1]
+    with ExitStack() as stack:
+        stack.callback(_tidy, session)
+        dispatch = stack.enter_context(_dispatching(session))
+        ended = [outcomes for ended in dispatch.run(plan(again, 1)) for _, outcomes in ended]
+    for (outcome,) in ended:
+        is_same = outcome.status in DONE and not session.store.add(again, [outcome])
+        text = f"{'the same' if is_same else 'another'} result"
+        tell(f"A trial that was run twice gave {text}.")
+        record = sessions_of(session.store.facts()).provenance | {"a trial run twice": text}
+        session.store.set_facts({"provenance": json.dumps(record)})
+
+
 @contextmanager
 def _dispatching(session: _Session) -> Iterator[Dispatch]:
     # Results of earlier sessions stay, and so does what they were computed with.
@@ -125,7 +156,8 @@ def _dispatching(session: _Session) -> Iterator[Dispatch]:
     session.store.set_facts({"jobs": str(session.jobs), "provenance": record})
     session.workspace.open()
     trial_seconds = session.plan.experiment.specification.trial_seconds
-    with opened(session.backend, session.jobs, session.workspace, session.scheduler) as executor:
+    cluster = (session.scheduler, session.resources)
+    with opened(session.backend, session.jobs, session.workspace, *cluster) as executor:
         yield Dispatch(executor, session.workspace, trial_seconds)
 
 

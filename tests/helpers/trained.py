@@ -45,7 +45,8 @@ def swaying(trial: Any) -> Iterator[Any]:
     for examples, loss in losses(trial):
         if not trial.due(examples=examples):
             continue
-        values = {"examples": examples, "validation_loss": loss}
+        chance = np.random.default_rng().random() if how == "careless" else 0.0
+        values = {"examples": examples, "validation_loss": loss + chance}
         if trial.evaluate_test or how == "leaks":
             values["test_loss"] = loss
         values |= _VALUES.get(how, {})

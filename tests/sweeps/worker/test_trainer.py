@@ -190,6 +190,24 @@ def test_the_curve_is_what_was_yielded(tmp_path: Path) -> None:
     assert results.trials["validation_loss"][0] == results.curves["validation_loss"].iloc[-1]
 
 
+@pytest.mark.parametrize(("how", "text"), [("right", "the same"), ("careless", "another")])
+def test_a_trial_is_run_again_on_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str, text: str
+) -> None:
+    small = study("swaying", parameters={"how": how}, batch_sizes=8, learning_rates=0.3, seeds=1)
+    results = small.run(tmp_path / "study", backend="sequential", check_repeat=True)
+    assert f"run twice gave {text} result." in capsys.readouterr().err
+    assert results.description.provenance["a trial run twice"] == f"{text} result"
+    assert len(results.trials) == 1
+    assert results.trials["status"].tolist() == ["ok"]
+
+
+@pytest.mark.slow
+def test_workers_offer_what_a_trial_takes(tmp_path: Path) -> None:
+    results = study().run(tmp_path / "study", backend="dask", n_jobs=2, resources={"GPU": 1})
+    assert {*results.trials["status"]} == {"ok"}
+
+
 def test_a_finished_study_runs_nothing_and_changed_code_runs_all(tmp_path: Path) -> None:
     file = tmp_path / "train.py"
     file.write_text(TRAINERS.read_text())
