@@ -38,14 +38,17 @@ from sweeps import Study
 
 DOCS = Path(__file__).parent
 GALLERY = DOCS / "gallery"
-WITH_OUTPUT = (DOCS.parent / "README.md", DOCS / "tutorial.md", DOCS / "install.md")
+WITH_OUTPUT = (
+    DOCS.parent / "README.md",
+    *(DOCS / f"{name}.md" for name in ("tutorial", "install", "trainers")),
+)
 """Pages that show what their commands print."""
 FIGURES = re.compile(
     r"\]\(images/(?P<study>[\w-]+)-(?P<figure>accuracy|rates)\.svg\)$", re.MULTILINE
 )
 """A figure of a study on such a page."""
 _STEP = re.compile(
-    r"^```(?P<language>console|python)\n(?P<code>.*?)^```\n(?P<output>\n```text\n.*?^```\n)?",
+    r"^```(?P<language>console|python|toml)\n(?P<code>.*?)^```\n(?P<output>\n```text\n.*?^```\n)?",
     re.MULTILINE | re.DOTALL,
 )
 STUDY: dict[str, Any] = {
@@ -215,7 +218,8 @@ def follow(text: str, folder: Path) -> str:
     """Do what a page says, and return it with what each step prints below the step.
 
     Args:
-        text: The page; its steps are blocks of Python or of commands behind `$`.
+        text: The page; its steps are blocks of Python or of commands behind `$`, and files, which
+            begin with their name in a comment.
         folder: Where to follow it; made if it isn't there.
 
     Raises:
@@ -225,6 +229,10 @@ def follow(text: str, folder: Path) -> str:
 
     def followed(step: re.Match[str]) -> str:
         code, language = step["code"], step["language"]
+        if file := re.match(r"# (\S+\.(?:py|toml))\n", code):
+            (folder / file[1]).write_text(code, "utf-8")
+        if file or language == "toml":
+            return step[0]
         output = "".join(_run(line, folder) for line in _lines(code, language))
         output = re.sub(r" +$", "", output, flags=re.MULTILINE).rstrip()
         shown = f"\n```text\n{output}\n```\n" if output else ""

@@ -99,7 +99,9 @@ def labels(drawing: Path) -> list[str]:
     return re.findall(r">([^<>\d]{3,})</text>", drawing.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md", "docs/install.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", *(f"docs/{page}.md" for page in ("tutorial", "install", "trainers"))]
+)
 def test_a_page_shows_what_its_steps_print(gallery: ModuleType, name: str, tmp_path: Path) -> None:
     written = (DOCS.parent / name).read_text("utf-8")
     followed = gallery.follow(written, tmp_path)

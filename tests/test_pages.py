@@ -48,7 +48,7 @@ SMALL: dict[str, Any] = {
 
 
 def in_threads(
-    _backend: str, jobs: int, workspace: Workspace, _scheduler: str | None = None
+    _backend: str, jobs: int, workspace: Workspace, *_cluster: object
 ) -> AbstractContextManager[Executor]:
     """Return what trains in threads: processes take longer to start than these studies train."""
     return opened("threading", jobs, workspace)
