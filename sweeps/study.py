@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from sweeps.data.in_memory import InMemory, in_memory
+from sweeps.data.trainer_code import name_of_function
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.experiment import Experiment
 from sweeps.errors import counted
@@ -171,6 +172,7 @@ class Study:
             arrays too; see `docs/specification.md`. Paths of files are relative to the working
             directory. `dataset` may be data in memory: `(X, y)`, or a DataFrame with
             `target="COLUMN"`; the study's folder then keeps them, and a specification with them.
+            `trainer` may be a function of a file.
 
     Attributes:
         experiment: The specification with the facts of its data.
@@ -202,6 +204,8 @@ class Study:
 
     def __init__(self, name: str = "study", **keys: Any) -> None:  # noqa: ANN401
         self._data = in_memory(keys.get("dataset", ""), keys.get("target"))
+        if callable(trainer := keys.get("trainer")):
+            keys["trainer"] = name_of_function(trainer)
         self._keys: dict[str, Any] = {"name": name, **_plain(keys)}
         if self._data is None:
             self.experiment = experiment_of(self._keys, "the study", Path())

@@ -14,6 +14,7 @@ from reports.recommend import Analysis, Answer, StudyAnalysis, answer_table
 from reports.text import Statement, across
 from reports.text.instruction import answer_lines, surer
 
+_GROUP = ("group", "trainer", "dataset", "architecture", "optimizer")
 FORMAT = 1  # number of the format; another one when a key changes its meaning or leaves
 
 
@@ -63,7 +64,7 @@ def _group(
 ) -> dict[str, Any]:
     plan = analysis.plan
     return {
-        **{name: getattr(plan, name) for name in ("group", "dataset", "architecture", "optimizer")},
+        **{name: getattr(plan, name) for name in _GROUP},
         "answer": answer_lines(analysis),
         "surer": [*map(asdict, surer(analysis))],
         "answers": [answer_content(answer) for answer in analysis.answers],

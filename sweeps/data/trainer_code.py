@@ -7,9 +7,10 @@ import hashlib
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from types import FunctionType
 
 from sweeps.data.splits import Source
-from sweeps.errors import Problem, did_you_mean, did_you_mean_path, shown
+from sweeps.errors import Problem, UsageError, did_you_mean, did_you_mean_path, shown
 
 LARGEST_BYTES = 1_000_000  # of a file of code; a larger one is something else
 
@@ -40,6 +41,22 @@ def read_trainer(name: str, folder: Path) -> tuple[Source, list[Problem]]:
         return Source(name, content=digest_of(name, "")), []
     at = str(path.resolve())
     return Source(f"{path.name}:{function}", content=digest_of(name, at), path=at), []
+
+
+def name_of_function(function: FunctionType) -> str:
+    """Return what a specification names a trainer that a program hands over.
+
+    Raises:
+        UsageError: It isn't in a file, as worker processes need it.
+    """
+    path = Path(function.__code__.co_filename)
+    if not path.is_file() or "." in function.__qualname__:
+        raise UsageError(
+            f"trainer: {function.__qualname__} must be a function at the top of a file, where "
+            "worker processes find it. In a notebook, begin its cell with `%%writefile train.py`, "
+            'and use `trainer="train.py:train"`.'
+        )
+    return f"{path}:{function.__name__}"
 
 
 def digest_of(name: str, path: str) -> str:

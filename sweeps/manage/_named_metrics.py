@@ -37,4 +37,5 @@ def unit_of(configuration: Mapping[str, Any]) -> str:
     """Return what the metric of a trial is measured in; "" if it has no unit."""
     if configuration.get("metric") != "mae":
         return ""
-    return "standard deviations" if configuration["widths"][-1] > 1 else "the target's unit"
+    several = configuration.get("widths", [1])[-1] > 1  # a trainer's network is unknown
+    return "standard deviations" if several else "the target's unit"

@@ -13,6 +13,7 @@ import trained
 
 from reports.schema import StudyResults
 from sweeps import Study
+from sweeps.errors import UsageError
 from sweeps.worker import tasks
 from sweeps.worker.train import FINAL_VALUES
 from sweeps.worker.trainer import Clock, TrainerError, TrainerTrial
@@ -188,6 +189,12 @@ def test_the_curve_is_what_was_yielded(tmp_path: Path) -> None:
     assert results.curves["updates"].tolist() == [1, 2, 4, 8, 16]
     assert (results.curves["validation_metric"] == -results.curves["validation_loss"]).all()
     assert results.trials["validation_loss"][0] == results.curves["validation_loss"].iloc[-1]
+
+
+def test_a_function_of_a_file_is_its_name() -> None:
+    assert study(trainer=trained.right).experiment.explored == study().experiment.explored
+    with pytest.raises(UsageError, match="must be a function at the top of a file"):
+        study(trainer=lambda trial: trial)
 
 
 @pytest.mark.parametrize(("how", "text"), [("right", "the same"), ("careless", "another")])
