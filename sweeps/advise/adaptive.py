@@ -54,8 +54,8 @@ from sweeps.spec import StudySpecification, given
 from sweeps.spec.load import write_study
 from sweeps.store import FILE, Store, read_experiment
 from sweeps.worker.measure import RATE, ROUNDS, Measurement, time_updates
+from sweeps.worker.time_trainer import TRAINER_ROUNDS
 from sweeps.worker.train import one_blas_thread
-from sweeps.worker.trainer import TRAINER_ROUNDS
 
 CHOSEN = "Chosen by `bpsweep recommend`, by the rules of docs/recommend.md."
 SHARE = 0.5  # of the time for trials, for the first grid; the rest is for what needs more seeds

@@ -19,6 +19,7 @@ from sweeps.errors import KEPT, EnvironmentFailedError, UsageError, did_you_mean
 from sweeps.worker.isolated import perform_apart
 from sweeps.worker.processes import (
     ONE_THREAD,
+    abandoned,
     diverted,
     file_or_nothing,
     not_startable,
@@ -26,7 +27,7 @@ from sweeps.worker.processes import (
     unreachable_by_ctrl_c,
 )
 from sweeps.worker.tasks import Death, Mismatch, Report, Task, Work, perform, received
-from sweeps.worker.train import abandoned, limit_blas, one_blas_thread
+from sweeps.worker.train import limit_blas, one_blas_thread
 from sweeps.worker.workspace import Workspace
 
 if TYPE_CHECKING:

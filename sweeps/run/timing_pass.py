@@ -35,8 +35,8 @@ from sweeps.worker.measure import (
     workload_of,
 )
 from sweeps.worker.tasks import Task, received
+from sweeps.worker.time_trainer import TRAINER_ROUNDS, TrainerTimes, time_trainer
 from sweeps.worker.train import one_blas_thread
-from sweeps.worker.trainer import TRAINER_ROUNDS, TrainerTimes, time_trainer
 from sweeps.worker.workspace import Workspace
 
 Planned = dict[Workload | TrainerWorkload, tuple[Group, list[Measurement]]]

@@ -36,6 +36,13 @@ _PR_SET_PDEATHSIG = 1
 _CONTROL_GROUPS = Path("/sys/fs/cgroup")
 
 
+class Abandoned(BaseException):
+    """Training was asked to stop at once."""
+
+
+abandoned = threading.Event()  # set to make every training of this process stop at its next cut
+
+
 def start_python(code: str, *arguments: str, streams: int) -> subprocess.Popen[bytes]:
     """Start this interpreter on code, with the same modules at hand and unreachable by Ctrl-C."""
     # `streams` is its standard input and output; what it writes to standard error is piped.

@@ -14,6 +14,7 @@ from typing import Any
 from sweeps.design import Cohort, TrainerConfiguration
 from sweeps.errors import UserError
 from sweeps.machine import versions
+from sweeps.worker.run_trainer import run_trainer
 from sweeps.worker.train import ERROR, Outcome, failed, run_cohort
 from sweeps.worker.workspace import Workspace
 
@@ -68,8 +69,6 @@ Work = Callable[[Task], Any]
 def train(task: Task) -> list[Outcome]:
     """Train a task's cohort."""
     if isinstance(task.cohort.configuration, TrainerConfiguration):
-        from sweeps.worker.trainer import run_trainer  # noqa: PLC0415 - who has none needs none
-
         return run_trainer(task.cohort, task.workspace, task.trial_seconds)
     return run_cohort(task.cohort, task.workspace, task.trial_seconds)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from sweeps.worker.checkpoints import (
     read_checkpoint,
     write_checkpoint,
 )
+from sweeps.worker.processes import Abandoned, abandoned
 from sweeps.worker.workspace import Workspace, handed_over
 
 OK, DIVERGED, ERROR, CRASHED, TIMEOUT = "ok", "diverged", "error", "crashed", "timeout"
@@ -67,13 +67,6 @@ class Outcome:
     curve: Annotated[Array, "point column"] = field(
         default_factory=lambda: np.empty((0, CURVE_WIDTH))  # to its own end
     )
-
-
-class Abandoned(BaseException):
-    """Training was asked to stop at once."""
-
-
-abandoned = threading.Event()  # set to make every training of this process stop at its next cut
 
 
 @contextmanager

@@ -1,55 +1,30 @@
-"""A trial of a user's trainer: what the trainer is handed, and what is made of what it yields."""
+"""What a user's trainer is handed, and what it yields."""
 
 from __future__ import annotations
 
-import functools
-import importlib
-import importlib.util
-import itertools
-import os
-import random
-import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from reports.schema import TENSOR
-from sweeps.data import Source
-from sweeps.data.trainer_code import digest_of
-from sweeps.design import Cohort, TrainerConfiguration, Trial
+from sweeps.design import TrainerConfiguration, Trial
 from sweeps.design.engine_recipe import evaluation_cadence, totals_of
 from sweeps.errors import UserError, shown
-from sweeps.worker.measure import LEAST_SECONDS, Round
-from sweeps.worker.train import (
-    CURVE_WIDTH,
-    DIVERGED,
-    FINAL_VALUES,
-    OK,
-    TIMEOUT,
-    Abandoned,
-    Outcome,
-    abandoned,
-)
-from sweeps.worker.workspace import Workspace
+from sweeps.worker.processes import Abandoned, abandoned
 
 SHARES = ("accuracy", "balanced_accuracy", "f1_macro", "roc_auc")  # metrics from 0 to 1
-TRAINER_ROUNDS, LEAST_UPDATES = 5, 3  # rounds of timing, and updates of each
-OVERRUN = 1.05  # times the budget that an evaluation may be beyond, besides a batch
-_VALUES = FINAL_VALUES[:4]
+_VALUES = ("train_loss", "train_metric", "validation_loss", "validation_metric")
 
 
 class TrainerError(UserError):
     """A trainer did what the protocol doesn't allow."""
 
 
-class _OutOfTimeError(BaseException):
+class OutOfTimeError(BaseException):
     """A trial took longer than it may."""
 
 
@@ -60,6 +35,11 @@ class Clock:
     limit: float | None = None
     seconds: float = 0.0
     _since: float | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether time is counted now."""
+        return self._since is not None
 
     def start(self) -> None:
         """Go on."""
@@ -73,7 +53,7 @@ class Clock:
         if abandoned.is_set():
             raise Abandoned
         if self.limit is not None and self.seconds > self.limit:
-            raise _OutOfTimeError
+            raise OutOfTimeError
 
 
 @dataclass(frozen=True)
@@ -82,7 +62,8 @@ class Evaluation:
 
     point: tuple[float, ...]  # a row of the curve
     test: tuple[float, float]  # loss and metric
-    diverged: bool
+    diverged: bool = False
+    seconds: float = 0.0  # of training before it
 
     @property
     def examples(self) -> int:
@@ -126,6 +107,8 @@ class TrainerTrial:
     metric: str = field(default="", repr=False)
     cadence: tuple[int, ...] = field(default=(), repr=False)
     clock: Clock = field(default_factory=Clock, repr=False)
+    evaluations: list[Evaluation] = field(default_factory=list, repr=False)
+    begun: bool = field(default=False, repr=False)
     tick: Callable[[int], None] | None = field(default=None, repr=False)
 
     @classmethod
@@ -159,8 +142,9 @@ class TrainerTrial:
         if self.tick:
             self.tick(self._updates(examples, updates))
             return False
+        self.begin(examples)
         remaining = [point for point in self.cadence if point > examples]
-        passed = len(remaining) < len(self.cadence) and examples > 0
+        passed = len(remaining) < len(self.cadence)
         self.cadence = tuple(remaining)
         self.clock.stop()
         if not passed:
@@ -223,14 +207,31 @@ class TrainerTrial:
         counts = (float(examples), float(self._updates(examples, updates)))
         noise = _noise(gradient_norms) if gradient_norms else (np.nan, np.nan)
         point = (*counts, *(numbers[name] for name in _VALUES), *noise, np.nan, np.nan)
-        return Evaluation(point, (numbers["test_loss"], numbers["test_metric"]), bool(failed))
+        test = numbers["test_loss"], numbers["test_metric"]
+        return Evaluation(point, test, bool(failed), self.clock.seconds)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Keep what is no training out of its time, such as loading data."""
+        runs = self.clock.runs
         self.clock.stop()
         yield
-        self.clock.start()
+        if runs:
+            self.clock.start()
+
+    def begin(self, examples: int) -> None:
+        """Keep the evaluations before a cut that come before what is trained now.
+
+        A trainer may go on from a checkpoint, or from the beginning.
+        """
+        if self.begun:
+            return
+        self.begun = True
+        kept = [evaluation for evaluation in self.evaluations if evaluation.examples < examples]
+        self.evaluations[:] = kept
+        if kept:
+            self.clock.seconds += kept[-1].seconds
+            self.cadence = tuple(at for at in self.cadence if at > kept[-1].examples)
 
     def _updates(self, examples: int, updates: int | None) -> int:
         return -(-int(examples) // self.batch_size) if updates is None else int(updates)
@@ -261,228 +262,3 @@ def _noise(gradient_norms: Mapping[int, float]) -> tuple[float, float]:
     (small, of_small), (large, of_large) = sorted(gradient_norms.items())
     trace = (float(of_small) - float(of_large)) / (1 / small - 1 / large)
     return trace, (large * float(of_large) - small * float(of_small)) / (large - small)
-
-
-def run_trainer(
-    cohort: Cohort, workspace: Workspace | None = None, trial_seconds: float | None = None
-) -> list[Outcome]:
-    """Run a trainer for its one trial and return what that gave."""
-    (trial,) = cohort.trials
-    clock, began = Clock(trial_seconds), time.time()
-    with _alone(trial.seed), _folder(workspace, trial.identity) as folder:
-        given = TrainerTrial.of(trial, folder, clock)
-        evaluations, late = _evaluations(trial.configuration.source, given)
-    outcome = _outcome(trial, given, evaluations, late)
-    return [replace(outcome, train_seconds=clock.seconds, started=began, ended=time.time())]
-
-
-def _evaluations(source: Source, given: TrainerTrial) -> tuple[list[Evaluation], bool]:
-    """Return what a trainer yields to the end of its budget, and whether it took too long."""
-    evaluations: list[Evaluation] = []
-    clock = given.clock
-    clock.start()
-    try:
-        with ExitStack() as stack:
-            for evaluation in _yielded(source, given, stack):
-                clock.stop()
-                _check_order(evaluation, given, evaluations[-1:])
-                evaluations.append(evaluation)
-                if evaluation.diverged or evaluation.examples >= given.examples:
-                    break
-                clock.start()
-    except _OutOfTimeError:
-        return evaluations, True
-    return evaluations, False
-
-
-def _yielded(source: Source, given: TrainerTrial, stack: ExitStack) -> Iterator[Any]:
-    """Yield what a trainer yields; the stack ends it."""
-    yielding = function_of(source.name, source.path, source.content)(given)
-    if not isinstance(yielding, Iterable):
-        raise TrainerError(
-            f"{source.name} must yield evaluations, but returned {shown(yielding)}: is there a "
-            "`yield trial.evaluation(...)` in it?"
-        )
-    iterator = iter(yielding)
-    if close := getattr(iterator, "close", None):
-        stack.callback(_closed, close)
-    yield from iterator
-
-
-def _closed(close: Callable[[], None]) -> None:
-    # One that goes on yielding is left where it is.
-    with suppress(RuntimeError):
-        close()
-
-
-def _check_order(evaluation: object, given: TrainerTrial, last: list[Evaluation]) -> None:
-    if not isinstance(evaluation, Evaluation):
-        raise TrainerError(
-            f"A trainer must yield `trial.evaluation(...)`, but yielded {shown(evaluation)}."
-        )
-    before = last[0].examples if last else -1
-    if evaluation.examples <= before or (last and evaluation.updates < last[0].updates):
-        raise TrainerError(
-            f"Evaluations must go on, but one after {evaluation.examples} examples came after one "
-            f"after {before}."
-        )
-    most = OVERRUN * given.examples + given.batch_size
-    if evaluation.examples > most:
-        raise TrainerError(
-            f"An evaluation came after {evaluation.examples} examples, but the budget is "
-            f"{given.examples}: call `trial.due` after every update."
-        )
-
-
-def _outcome(
-    trial: Trial, given: TrainerTrial, evaluations: list[Evaluation], late: bool
-) -> Outcome:
-    """Return what evaluations say of a trial; when is still open."""
-    kept = [evaluation for evaluation in evaluations if not evaluation.diverged]
-    curve = np.array([each.point for each in kept]).reshape(-1, CURVE_WIDTH)
-    if late:
-        text = f"Took {given.clock.seconds:.3g} s, more than the {given.clock.limit:g} s allowed."
-        return Outcome(trial.identity, TIMEOUT, text, curve=curve)
-    if not evaluations:
-        raise TrainerError("The trainer yielded no evaluation.")
-    last = evaluations[-1]
-    outcome = Outcome(
-        trial.identity, DIVERGED, updates=last.updates, examples=last.examples, curve=curve
-    )
-    if last.diverged:
-        return replace(outcome, diverged_at_update=last.updates)
-    # An epoch may end with a batch less.
-    early = given.examples - last.examples > given.batch_size * (
-        trial.configuration.budget.epochs or 1
-    )
-    train_loss, train_metric, validation_loss, validation_metric = last.point[2:6]
-    test_loss, test_metric = last.test
-    lacks_loss = np.isnan(test_loss) and not np.isnan(validation_loss)
-    if given.evaluate_test and (lacks_loss or np.isnan(test_metric)):
-        raise TrainerError(
-            "On a fresh seed the last evaluation must have the test values of what it has of the "
-            "validation set. Where there is no test set, give those of the validation set again."
-        )
-    return replace(
-        outcome,
-        status=OK,
-        stopped_at_update=last.updates if early else -1,
-        judged_at_update=last.updates,
-        train_loss=train_loss,
-        train_metric=train_metric,
-        validation_loss=validation_loss,
-        validation_metric=validation_metric,
-        test_loss=test_loss,
-        test_metric=test_metric,
-    )
-
-
-@functools.lru_cache(maxsize=4)
-def function_of(name: str, path: str, content: str) -> Callable[[TrainerTrial], Any]:
-    """Import a trainer whose code is what it was when the study was planned."""
-    where, _, function = name.rpartition(":")
-    if digest_of(name, path) != content:
-        raise TrainerError(
-            f"{where} is not here what it was when the study was planned. Run the study again."
-        )
-    module = _module_at(Path(path)) if path else importlib.import_module(where)
-    trainer: Callable[[TrainerTrial], Any] = getattr(module, function)
-    return trainer
-
-
-def _module_at(path: Path) -> ModuleType:
-    """Import a file under its own name, with the modules next to it at hand."""
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise TrainerError(f"{path} can't be imported.")
-    module = importlib.util.module_from_spec(spec)
-    # What it defines is found again where it is sent to other processes.
-    sys.modules.setdefault(path.stem, module)
-    spec.loader.exec_module(module)
-    return module
-
-
-@contextmanager
-def _alone(seed: int) -> Iterator[None]:
-    """Keep a trainer's doings from the trials after it: place, output, common random numbers."""
-    process, folder = os.getpid(), Path.cwd()
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - what trainers may use
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        if os.getpid() != process:
-            os._exit(0)  # a copy that the trainer made of this process
-        os.chdir(folder)
-
-
-@contextmanager
-def _folder(workspace: Workspace | None, identity: str) -> Iterator[Path]:
-    """Make a trial's own folder: what is in it stays until the trial has ended."""
-    if workspace is None or not workspace.checkpoints.is_dir():
-        with tempfile.TemporaryDirectory() as folder:
-            yield Path(folder)
-        return
-    kept = workspace.checkpoints / identity
-    kept.mkdir(exist_ok=True)
-    yield kept
-
-
-class _EnoughError(BaseException):
-    """What was to be timed has been."""
-
-
-class _Timer:
-    """Wall and processor time of a trainer's updates; the first may compile and isn't timed."""
-
-    def __init__(self) -> None:
-        self._began: tuple[int, float, float, float] | None = None
-        self.measured: tuple[int, float, float, float] | None = None
-
-    def tick(self, updates: int) -> None:
-        """Take note of the updates made so far."""
-        wall, processor = time.perf_counter(), time.process_time()
-        if self._began is None:
-            self._began = updates, wall, processor, time.time()
-            return
-        before, wall_before, processor_before, started = self._began
-        spent = wall - wall_before
-        if spent >= LEAST_SECONDS and updates >= before + LEAST_UPDATES:
-            self.measured = updates - before, spent, processor - processor_before, started
-            raise _EnoughError
-
-
-@dataclass(frozen=True)
-class TrainerTimes:
-    """What a benchmark of a trainer showed."""
-
-    rounds: list[Round]
-    training_examples: int  # 0 if the trainer doesn't say
-    seconds: float  # that it took, with all that a trainer does before its first update
-
-
-def time_trainer(
-    workload: str, trials: Sequence[Trial], rounds: int, _task: object
-) -> TrainerTimes:
-    """Measure updates of a trainer at several batch sizes, in turn."""
-    measured, examples, began = [], 0, time.perf_counter()
-    for number, trial in itertools.product(range(rounds), trials):
-        timer = _Timer()
-        with _alone(trial.seed), _folder(None, "") as folder:
-            given = TrainerTrial.of(trial, folder, Clock())
-            given.timing, given.tick = True, timer.tick
-            with suppress(_EnoughError), ExitStack() as stack:
-                for _ in _yielded(trial.configuration.source, given, stack):
-                    pass
-        if timer.measured is None:
-            raise TrainerError(
-                f"{trial.configuration.source.name} ended before {LEAST_UPDATES + 1} updates were "
-                "timed: it must call `trial.due` after every update."
-            )
-        size = trial.configuration.batch_size
-        measured.append(Round(workload, TENSOR, 1, size, number, *timer.measured))
-        examples = given.training_examples
-    return TrainerTimes(measured, examples, time.perf_counter() - began)

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-import trained
 from refused import states
 
 from sweeps import results
 from sweeps.cli.main import main
+from tests.sweeps.worker import trained
 
 STUDY = """\
 trainer = "train.py:right"

@@ -23,6 +23,7 @@ from sweeps.data.splits import prepare, target_scaling
 from sweeps.design.engine_recipe import recipe_of
 from sweeps.design.trials import Cohort
 from sweeps.errors import EnvironmentFailedError
+from sweeps.worker import processes
 from sweeps.worker import train as worker
 from sweeps.worker.checkpoints import checkpoint_path, read_checkpoint
 from sweeps.worker.train import (
@@ -191,12 +192,12 @@ def test_a_budget_in_seconds_is_not_cut(
 
 
 def test_training_can_be_abandoned(workspace: Workspace) -> None:
-    worker.abandoned.set()
+    processes.abandoned.set()
     try:
-        with pytest.raises(worker.Abandoned):
+        with pytest.raises(processes.Abandoned):
             run_cohort(cohort(0.1), workspace)
     finally:
-        worker.abandoned.clear()
+        processes.abandoned.clear()
 
 
 def test_prepared_data_are_kept_as_long_as_there_is_memory(

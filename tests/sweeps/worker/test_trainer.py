@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import trained
 
 from reports.schema import StudyResults
 from sweeps import Study
+from sweeps.design import plan
 from sweeps.errors import UsageError
 from sweeps.worker import tasks
+from sweeps.worker.run_trainer import run_trainer
 from sweeps.worker.train import FINAL_VALUES
 from sweeps.worker.trainer import Clock, TrainerError, TrainerTrial
+from sweeps.worker.workspace import NAME, Workspace
+from tests.sweeps.worker import trained
 
 TRAINERS = Path(trained.__file__)
 
@@ -189,6 +192,24 @@ def test_the_curve_is_what_was_yielded(tmp_path: Path) -> None:
     assert results.curves["updates"].tolist() == [1, 2, 4, 8, 16]
     assert (results.curves["validation_metric"] == -results.curves["validation_loss"]).all()
     assert results.trials["validation_loss"][0] == results.curves["validation_loss"].iloc[-1]
+
+
+@pytest.mark.parametrize("saves", [True, False])
+def test_a_trial_that_was_cut_off_has_its_whole_curve(tmp_path: Path, *, saves: bool) -> None:
+    whole = study(batch_sizes=8, learning_rates=0.3, seeds=1)
+    parts = study("cut", parameters={"saves": saves}, batch_sizes=8, learning_rates=0.3, seeds=1)
+    workspace = Workspace(tmp_path / NAME)
+    workspace.open()
+    first, second = (
+        plan([planned.trial for planned in each.experiment.explored], 1)[0]
+        for each in (whole, parts)
+    )
+    (expected,) = run_trainer(first, workspace)
+    with pytest.raises(KeyboardInterrupt):
+        run_trainer(second, workspace)
+    (outcome,) = run_trainer(second, workspace)
+    np.testing.assert_array_equal(outcome.curve, expected.curve)
+    assert outcome.status == "ok"
 
 
 def test_a_function_of_a_file_is_its_name() -> None:

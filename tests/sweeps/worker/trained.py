@@ -37,6 +37,25 @@ def right(trial: Any) -> Iterator[Any]:
             yield trial.evaluation(examples=examples, validation_loss=loss, **test)
 
 
+def cut(trial: Any) -> Iterator[Any]:
+    """Do the same as `right`, but be cut off once after three evaluations.
+
+    With the parameter `saves` it goes on from a checkpoint, without it from the beginning.
+    """
+    state, marker = trial.folder / "state", trial.folder / "cut"
+    before = int(state.read_text()) if state.exists() else 0
+    for number, (examples, loss) in enumerate(losses(trial)):
+        # What was done before the checkpoint isn't seen again.
+        if examples <= before or not trial.due(examples=examples):
+            continue
+        yield trial.evaluation(examples=examples, validation_loss=loss)
+        if trial.parameters["saves"]:
+            state.write_text(str(examples))
+        if number >= 3 and not marker.exists():
+            marker.write_text("")
+            raise KeyboardInterrupt
+
+
 def swaying(trial: Any) -> Iterator[Any]:
     """Do what the parameter `how` says, and what the protocol says otherwise."""
     how = trial.parameters["how"]
@@ -59,10 +78,10 @@ def engine(trial: Any) -> Iterator[Any]:
     """Train bpsweep's own network, as a study of iris does, and yield its curve."""
     keys = {"dataset": "iris", "seeds": 1, "batch_sizes": 1, "learning_rates": 1.0, "epochs": 3}
     (group,) = Study("iris", **keys).experiment.groups
-    (own,) = group.family.trials(
+    (network,) = group.family.trials(
         trial.batch_size, trial.learning_rate, [trial.seed], evaluate_test=trial.evaluate_test
     )
-    (outcome,) = run_cohort(Cohort(own.configuration, (own.seed,), (own.settings,)))
+    (outcome,) = run_cohort(Cohort(network.configuration, (network.seed,), (network.settings,)))
     for examples, updates, *values in outcome.curve[1:, :6].tolist():
         last = {"test_loss": outcome.test_loss, "test_metric": outcome.test_metric}
         names = ("train_loss", "train_metric", "validation_loss", "validation_metric")
