@@ -127,6 +127,7 @@ def test_a_trainer_has_every_stage_and_the_same_rows_everywhere(tmp_path: Path) 
     fresh = tables[0]["stage"].isin(["confirm", "refine"])
     assert (tables[0]["test_loss"].notna() == fresh).all()
     assert {*tables[0]["examples"]} == {128}
+    assert not any((tmp_path / backend / NAME).exists() for backend in ("sequential", "loky"))
 
 
 def test_the_engine_as_a_trainer_gives_its_own_rows(tmp_path: Path) -> None:
