@@ -22,25 +22,25 @@ def read_trainer(name: str, folder: Path) -> tuple[Source, list[Problem]]:
     module's file and its package's version.
     """
     where, _, function = name.rpartition(":")
-    path = folder / where if where.endswith(".py") else _module_file(where)
+    is_file = where.endswith(".py")
+    path = folder / where if is_file else _module_file(where)
+    source, problem = Source(name), ""
     if path is None or not path.is_file():
         hint = did_you_mean_path(path) if path else " Is its package installed?"
-        return Source(name), [Problem("trainer", f"is {shown(name)}, but is not there.{hint}")]
-    try:
-        names = _names_of(path)
-    except (OSError, SyntaxError, ValueError) as error:
-        return Source(name), [
-            Problem("trainer", f"is {shown(name)}, which can't be read: {error}.")
-        ]
-    if function not in names and "*" not in names:
-        hint = did_you_mean(function, names)
-        return Source(name), [
-            Problem("trainer", f"names {shown(function)}, which {path.name} lacks.{hint}")
-        ]
-    if not where.endswith(".py"):
-        return Source(name, content=digest_of(name, "")), []
-    at = str(path.resolve())
-    return Source(f"{path.name}:{function}", content=digest_of(name, at), path=at), []
+        problem = f"is {shown(name)}, but is not there.{hint}"
+    else:
+        at = str(path.resolve()) if is_file else ""
+        try:
+            names = _names_of(path)
+            content = digest_of(name, at)
+        except (OSError, RecursionError, SyntaxError, ValueError) as error:
+            problem = f"is {shown(name)}, which can't be read: {error}."
+        else:
+            source = Source(f"{path.name}:{function}" if is_file else name, (), content, at)
+            if function not in names and "*" not in names:
+                hint = did_you_mean(function, names)
+                problem = f"names {shown(function)}, which {path.name} lacks.{hint}"
+    return source, [Problem("trainer", problem)] if problem else []
 
 
 def name_of_function(function: FunctionType) -> str:
@@ -77,8 +77,8 @@ def _local_files(path: Path, seen: dict[Path, None]) -> dict[Path, None]:
     """Return a file with all that it imports from its folder, and so on."""
     seen[path] = None
     for module in _imports(path):
-        beside = path.parent / module
-        package = sorted(beside.rglob("*.py")) if (beside / "__init__.py").is_file() else []
+        folder = path.parent / module
+        package = sorted(folder.rglob("*.py")) if (folder / "__init__.py").is_file() else []
         for file in (path.parent / f"{module}.py", *package):
             if file.is_file() and file not in seen:
                 _local_files(file, seen)

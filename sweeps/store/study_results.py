@@ -89,7 +89,10 @@ def from_json(text: str, *, of_trainer: bool = False) -> Facts:
     # A value error if they say what no specification can say, a key error for an unknown format.
     data = TypeAdapter(Facts).validate_json(text, strict=True)
     if of_trainer:
-        return {key_of(None): data[key_of(None)]}
+        facts = data[key_of(None)]
+        if facts.features or not 0 <= facts.train_items <= _MOST:
+            raise ValueError(f"{facts.source.name} is no trainer.")
+        return {key_of(None): facts}
     return {key: _checked(facts) for key, facts in data.items()}
 
 

@@ -106,6 +106,7 @@ def test_a_batch_is_no_larger_than_an_epoch(capsys: pytest.CaptureFixture[str]) 
         ("trian.py:right", ["Did you mean 'train.py'?"]),
         ("no_such_package.module:train", ["Is its package installed?"]),
         ("broken.py:train", ["can't be read", "line 1"]),
+        ("leads.py:train", ["can't be read", "line 1"]),
         ("train.py", ["must be 'FILE.py:FUNCTION' or 'PACKAGE.MODULE:FUNCTION'"]),
     ],
 )
@@ -113,6 +114,7 @@ def test_what_is_no_trainer_is_refused(
     capsys: pytest.CaptureFixture[str], trainer: str, words: list[str]
 ) -> None:
     Path("broken.py").write_text("def train(:\n")
+    Path("leads.py").write_text("import broken\n\n\ndef train(trial):\n    yield\n")
     assert main(["validate", "study.toml", "--set", f'trainer="{trainer}"']) == 2
     states(capsys.readouterr().err, "trainer: ", *words)
 
