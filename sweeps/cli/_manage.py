@@ -22,7 +22,7 @@ def add_store_commands(commands: Commands) -> None:
     show.add_argument("--seed", type=int, metavar="SEED", help="of this seed")
     text = "write a study's tables as files for other programs"
     export = commands.add(_export, "More", "export", text, "folder")
-    formats = ("csv", "jsonl", "parquet", "wandb-csv")
+    formats = ("csv", "jsonl", "parquet", "wandb-csv", "optuna", "mlflow")
     export.add_argument("--format", choices=formats, default="csv", help="(default: csv)")
     export.add_argument("--out", **folder_at("where to (default: `export` in the folder)"))
     merge = commands.add(

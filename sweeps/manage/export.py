@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,14 @@ from reports.output.files import whole
 from reports.schema import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, as_table
 from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError, counted
 from sweeps.manage._named_metrics import VALUES, as_named, is_negative, turn
+from sweeps.manage._trackers import check_mlflow, write_mlflow, write_optuna
 from sweeps.store import Plan, Store, read_experiment, strict
 from sweeps.worker.measure import workload_of
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
-_NAMES_OF_RUNS = {"trial": "Name", "status": "State", "train_seconds": "Runtime"}
+_NAMES_OF_RUNS = {"trial": "ID", "status": "State", "train_seconds": "Runtime"}
 
 _METRIC = r'"metric":"(\w+)"'
 
@@ -47,19 +49,28 @@ def export(folder: Path, out: Path, kind: str = "csv") -> tuple[list[Path], list
     # What is not part of the study as it is now comes last; a trial has a row in each group.
     if kind == "parquet":
         _check_pyarrow()
+    if kind == "mlflow":
+        check_mlflow()
     with Store.read(folder) as store:
         frames, notes = _tables(store)
-    if kind == "wandb-csv":
-        frames, kind = {"runs": _table_of_runs(frames["trials"])}, "csv"
-    write = WRITERS[kind]
-    paths = [out / f"{name}.{kind}" for name in frames]
-    for path, frame in zip(paths, frames.values(), strict=True):
+    files = {out / name: write for name, write in _files(frames, kind).items()}
+    for path, write in files.items():
         try:
             with whole(path) as temporary:
-                write(frame, temporary)
+                write(temporary)
         except OSError as error:
             raise ResourceError(f"{path} can't be written: {error.strerror or error}.") from None
-    return paths, notes
+    return [*files], notes
+
+
+def _files(frames: dict[str, pd.DataFrame], kind: str) -> dict[str, Callable[[Path], None]]:
+    """Return what writes each file, by its name."""
+    if kind in STORAGES:
+        name, write = STORAGES[kind]
+        return {name: partial(write, frames["trials"], frames["curves"])}
+    if kind == "wandb-csv":
+        frames, kind = {"runs": _table_of_runs(frames["trials"])}, "csv"
+    return {f"{name}.{kind}": partial(WRITERS[kind], frame) for name, frame in frames.items()}
 
 
 def _tables(store: Store) -> tuple[dict[str, pd.DataFrame], list[str]]:
@@ -153,3 +164,5 @@ WRITERS: dict[str, Callable[[pd.DataFrame, Path], None]] = {
     "parquet": _parquet,
 }
 """What writes a table, by the ending of the file."""
+STORAGES = {"optuna": ("optuna.log", write_optuna), "mlflow": ("mlflow.db", write_mlflow)}
+"""Of other libraries: the name of the file, and what writes it."""

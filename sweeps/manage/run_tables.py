@@ -22,6 +22,11 @@ _WHOLE_FILES = (_STATE, "metrics.csv")
 """Names of files with a run each, which are looked for in folders before any others."""
 _BESIDE = ("hparams.yaml", "hparams.json", "config.json", "args.json")
 """Names of files that say with which settings the run next to them was made."""
+_DELETE_STUDY, _SET_STUDY_ATTRIBUTE, _CREATE_TRIAL = 1, 3, 4
+_METRIC_NAMES = "study:metric_names"
+_STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")
+_ENDED = {1, 2, 3}  # states of trials that Optuna changes no more
+_INFINITE = ("1.7976931348623157e+308", "-1.7976931348623157e+308")  # to MLflow
 
 
 def analyze_runs(
@@ -88,10 +93,9 @@ def _run_of(file: str) -> Path:
 
 def _table(path: str) -> pd.DataFrame:
     file = Path(path).expanduser()
-    if file.suffix in _DATABASES and (trials := _optuna_trials(path)) is not None:
-        return trials
-    if file.suffix == ".json" and (records := _records(file)) is not None:
-        return records
+    for endings, read in _READERS:
+        if file.suffix in endings and (runs := read(file)) is not None:
+            return runs
     refuse_missing(path)
     header, rows = table_of_file(str(file))
     return pd.DataFrame(rows, columns=[*header])
@@ -117,22 +121,81 @@ def _records(file: Path) -> pd.DataFrame | None:
     return rows.assign(**{key: value for key, value in plain.items() if key not in known})
 
 
-def _optuna_trials(path: str) -> pd.DataFrame | None:
+def _optuna_trials(file: Path) -> pd.DataFrame | None:
     """Return the trials in a file of Optuna's storage as its data frames have them; else None."""
     try:
         parts = ("trials", "trial_values", "trial_params")
-        trials, values, settings = (_table(f"{path}::{part}") for part in parts)
+        trials, values, settings = (_table(f"{file}::{part}") for part in parts)
     except DataError:
         return None
-    kinds = settings["distribution_json"].map(lambda text: json.loads(text)["attributes"])
-    settings["param_value"] = [
-        kind["choices"][int(float(value))] if "choices" in kind else value
-        for kind, value in zip(kinds, settings["param_value"], strict=True)
-    ]
+    settings["param_value"] = [*map(_param, settings["distribution_json"], settings["param_value"])]
     names = settings.pivot_table("param_value", "trial_id", "param_name", aggfunc="first")
     values["value"] = values["value"].where(values["value_type"] == "FINITE", "inf")
     results = values[values["objective"] == "0"].set_index("trial_id")["value"]
     return trials.join(names.add_prefix("params_"), on="trial_id").join(results, on="trial_id")
+
+
+def _journal_trials(file: Path) -> pd.DataFrame | None:
+    """Return the trials in a journal of Optuna's as its data frames have them; else None."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        return pd.DataFrame(_replayed([*map(json.loads, lines)]))
+    except (OSError, ValueError, RecursionError, TypeError, LookupError):
+        return None
+
+
+def _replayed(journal: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the trials after all operations in a journal of Optuna's."""
+    names, deleted, trials = dict[int, str](), set[int](), list[dict[str, Any]]()
+    for entry in journal:
+        code = entry["op_code"]
+        if code == _DELETE_STUDY:
+            deleted.add(entry["study_id"])
+        elif code == _SET_STUDY_ATTRIBUTE and _METRIC_NAMES in entry["system_attr"]:
+            names[entry["study_id"]] = f"value_{entry['system_attr'][_METRIC_NAMES][0]}"
+        elif code == _CREATE_TRIAL and entry["study_id"] not in deleted:
+            trials.append({"state": 0, "params": {}, "distributions": {}, "user_attrs": {}} | entry)
+        elif "trial_id" in entry and trials[entry["trial_id"]]["state"] not in _ENDED:
+            _change(trials[entry["trial_id"]], entry)
+    kept = ((n, trial) for n, trial in enumerate(trials) if trial["study_id"] not in deleted)
+    return [
+        {"trial_id": number, "state": _STATES[trial["state"]]}
+        | {names.get(trial["study_id"], "value"): (trial.get("values") or [trial.get("value")])[0]}
+        | {f"params_{k}": _param(trial["distributions"][k], v) for k, v in trial["params"].items()}
+        | {f"user_attrs_{name}": value for name, value in trial["user_attrs"].items()}
+        for number, trial in kept
+    ]
+
+
+def _change(trial: dict[str, Any], entry: Mapping[str, Any]) -> None:
+    """Apply to a trial of Optuna's what an entry of the journal says of it."""
+    if "param_name" in entry:
+        trial["params"][entry["param_name"]] = entry["param_value_internal"]
+        trial["distributions"][entry["param_name"]] = entry["distribution"]
+    trial["user_attrs"] |= entry.get("user_attr", {})
+    trial |= {name: entry[name] for name in ("state", "values") if entry.get(name) is not None}
+
+
+def _param(distribution: str, value: Any) -> Any:  # noqa: ANN401 - whatever was chosen
+    """Return the value of one of Optuna's parameters, which has choices by their number."""
+    choices = json.loads(distribution)["attributes"].get("choices")
+    return choices[int(float(value))] if choices else value
+
+
+def _mlflow_runs(file: Path) -> pd.DataFrame | None:
+    """Return the runs in a database of MLflow's as its data frames have them; else None."""
+    try:
+        parts = ("runs", "latest_metrics", "params", "tags")
+        runs, metrics, params, tags = (_table(f"{file}::{part}") for part in parts)
+    except DataError:
+        return None
+    blown = (metrics["is_nan"] == "1") | metrics["value"].isin(_INFINITE)
+    metrics["value"] = metrics["value"].mask(blown, "inf")
+    runs = runs[runs["lifecycle_stage"] == "active"].rename(columns={"run_uuid": "run_id"})
+    for prefix, table in (("metrics.", metrics), ("params.", params), ("tags.", tags)):
+        names = table.pivot_table("value", "run_uuid", "key", aggfunc="first")
+        runs = runs.join(names.add_prefix(prefix), on="run_id")
+    return runs
 
 
 def _with_settings(table: pd.DataFrame, path: str) -> pd.DataFrame:
@@ -153,3 +216,12 @@ def _settings(lines: Iterable[str]) -> dict[str, str]:
     pairs = (line.strip().rstrip(",").partition(":") for line in lines if ":" in line)
     cleaned = ((key.strip(" \"'"), value.strip(" \"'")) for key, _, value in pairs)
     return {key: value for key, value in cleaned if key and value and value[0] not in "{[!"}
+
+
+_READERS = (
+    ((".json",), _records),
+    ((".log",), _journal_trials),
+    (_DATABASES, _optuna_trials),
+    (_DATABASES, _mlflow_runs),
+)
+"""What reads files that may be more than a table, by their endings."""
