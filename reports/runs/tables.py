@@ -238,11 +238,10 @@ class _Reading:
         if self.roles["learning_rate"]:
             self._leave_out(~(rates > 0), "have no learning rate above 0")
         for role in ("updates", "examples", "steps"):
-            least = 1 if role == "steps" else 0
             values = self._read(role)
-            self._leave_out(
-                ~values.between(least, _MOST) & values.notna(), f"have impossible {role}"
-            )
+            # Updates to a target may be in any unit, but not 0.
+            possible = values.between(0, _MOST, "right" if role == "steps" else "both")
+            self._leave_out(~possible & values.notna(), f"have impossible {role}")
         self._leave_out(*self._incomplete())
         order = next((self._read(role) for role in _ORDER if self.roles[role]), None)
         blown = [self.values[role].blown for role in ("metric", "loss") if role in self.values]

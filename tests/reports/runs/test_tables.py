@@ -11,8 +11,6 @@ import pytest
 from reports.recommend import analyse_study
 from reports.runs import Choice, RunsError, RunTable, read_runs
 from reports.schema import StudyDescription
-from reports.stats.models.steps_to_target import fit_steps_to_target
-from tests.reports.stats.models.test_steps_to_target import BERT, RESNET
 
 
 def runs(seeds: int = 1, **changes: object) -> pd.DataFrame:
@@ -202,25 +200,6 @@ def test_updates_to_a_target_with_those_that_missed_it() -> None:
     assert fit.fit.critical_batch_size == pytest.approx(100, rel=0.05)
     assert fit.fit.censored == 1
     assert study.groups[0].batch_sizes["learning_rate"].isna().all()
-
-
-def test_published_convergence_points_are_fitted_for_each_benchmark() -> None:
-    published = {"resnet": RESNET, "bert": BERT}
-    parts = [
-        pd.DataFrame(
-            {"benchmark": name, "batch_size": sizes, "steps": 1e6 * np.divide(cost, sizes)}
-        )
-        for name, (sizes, cost) in published.items()
-    ]
-    frame = pd.concat(parts, ignore_index=True)
-    study = analyse_study(read(frame, ("benchmark",), steps="steps").results)
-    for group, (sizes, cost) in zip(study.groups, published.values(), strict=True):
-        fit = fit_steps_to_target(sizes, 1e6 * np.divide(cost, sizes))
-        main = group.scaling.main
-        assert main is not None
-        assert main.fit.critical_batch_size == fit.critical_batch_size
-        assert main.fit.poor_fit == fit.poor_fit
-        assert main.fit.runs == len(sizes)
 
 
 def test_a_target_is_in_the_metric_as_it_is_named() -> None:

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from reports.stats.models.steps_to_target import IN_RANGE, fit_steps_to_target
 from sweeps import analyze
 from sweeps.errors import DataError, UsageError
 from sweeps.manage.run_tables import read_run_files
 
+POINTS = Path(__file__).parents[3] / "benchmarks" / "mlperf_reference_points.csv"
 CELLS = [(size, rate) for size in (8, 16, 32, 64) for rate in (0.05, 0.1, 0.2)]
 
 
@@ -92,3 +94,46 @@ def test_an_example_consists_of_something(items: float) -> None:
     frame = pd.DataFrame({"bs": [8, 16], "val_loss": [0.5, 0.4]})
     with pytest.raises(UsageError, match="--examples-per-item"):
         analyze(frame, examples_per_item=items)
+
+
+def reference_points(seeds: int, scatter: float) -> pd.DataFrame:
+    """Return runs of MLPerf's benchmarks, whose geometric means are the published points."""
+    points = pd.read_csv(POINTS, comment="#")
+    # Epochs or examples to the target; with either, updates in some unit, often below 1.
+    points["steps"] = points["mean"] / points["batch_size"]
+    logs = np.random.default_rng(0).normal(0, scatter, (len(points), seeds))
+    logs -= logs.mean(axis=1, keepdims=True)
+    runs = points.loc[points.index.repeat(seeds)].reset_index(drop=True)
+    runs["steps"] *= np.exp(logs.ravel())
+    return runs.assign(seed=np.tile(np.arange(seeds), len(points)))
+
+
+@pytest.mark.parametrize(("seeds", "scatter"), [(1, 0.0), (3, 0.01), (8, 0.5)])
+def test_reference_points_of_mlperf_are_fitted_as_they_are(
+    tmp_path: Path, seeds: int, scatter: float
+) -> None:
+    runs = reference_points(seeds, scatter)
+    runs.to_csv(tmp_path / "points.csv", index=False)
+    results = analyze(tmp_path / "points.csv", by=["benchmark"], steps="steps")
+    rough, critical = set(), {}
+    for group in results.analysis.groups:
+        name = group.plan.group.removeprefix("benchmark=")
+        rows = runs[runs["benchmark"] == name]
+        fit = fit_steps_to_target(rows["batch_size"], rows["steps"])
+        assert group.scaling.main is not None
+        shown = group.scaling.main.fit
+        assert (shown.runs, shown.plateau) == (len(rows), fit.plateau)
+        assert shown.poor_fit == fit.poor_fit
+        if fit.poor_fit:
+            rough.add(name)
+        if fit.plateau == IN_RANGE:
+            critical[name] = shown.critical_batch_size
+            assert critical[name] == pytest.approx(fit.critical_batch_size, rel=1e-6)
+    assert len(results.analysis.groups) == 14
+    assert critical["resnet"] == pytest.approx(46_464, rel=1e-3)
+    assert critical["bert"] == pytest.approx(7_020, rel=1e-3)
+    assert critical["deepcam"] == pytest.approx(834, rel=1e-3)
+    assert len(critical) == 9
+    # Where seeds scatter as widely as a curve misses, its misses show no lack of fit.
+    more = {"bert", "gpt3", "retinanet", "unet3d"} if scatter < 0.1 else set()
+    assert rough == {"cosmoflow", *more}
