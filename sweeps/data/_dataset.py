@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -44,8 +44,8 @@ def classification(
     targets = np.zeros((len(numbers), len(names)))
     targets[np.arange(len(numbers)), numbers] = 1
     about["notes"] = (*about.get("notes", ()), *_balance(numbers, names))
-    about |= {"classes": names, "labels": numbers}
-    return _dataset(name, inputs, targets, CLASSIFICATION, (target_name,), **about)
+    learned = {"task": CLASSIFICATION, "target_names": (target_name,), "classes": names}
+    return _dataset(name, inputs, targets, learned | {"labels": numbers}, **about)
 
 
 def regression(
@@ -61,7 +61,8 @@ def regression(
     constant = [shown(names[column]) for column in np.flatnonzero(spread == 0)]
     if constant:
         raise DataError(f"{name}: the target {joined(constant)} is the same in every example.")
-    return _dataset(name, inputs, values, REGRESSION, names, **about)
+    learned = {"task": REGRESSION, "target_names": names, "classes": (), "labels": None}
+    return _dataset(name, inputs, values, learned, **about)
 
 
 def fingerprint(*contents: npt.NDArray[Any] | str) -> str:
@@ -82,11 +83,8 @@ def _dataset(
     name: str,
     inputs: npt.ArrayLike,
     targets: Array,
-    task: str,
-    target_names: tuple[str, ...],
+    learned: Mapping[str, Any],
     *,
-    classes: tuple[str, ...] = (),
-    labels: IntArray | None = None,
     feature_names: Iterable[str] | None = None,
     groups: npt.ArrayLike | None = None,
     missing: str = "",
@@ -99,22 +97,19 @@ def _dataset(
         raise DataError(f"{name} has no features or no examples: its inputs are {values.shape}.")
     _check_numbers(name, "feature", values, names, missing)
     of_columns = _read_only(np.full(count, -1) if groups is None else groups, np.int64)
-    digest = fingerprint(values, wanted, of_columns, task, missing, *classes)
+    digest = fingerprint(values, wanted, of_columns, learned["task"], missing, *learned["classes"])
     if constant := int((np.ptp(values, axis=0) == 0).sum()):
         notes = (*notes, f"Features that are the same in every example: {constant} of {count}.")
     return Dataset(
         name=name,
         inputs=values,
         targets=wanted,
-        labels=labels,
-        task=task,
-        classes=classes,
         feature_names=names,
-        target_names=target_names,
         groups=of_columns,
         missing=missing,
         fingerprint=digest,
         notes=tuple(notes),
+        **learned,
     )
 
 
@@ -140,11 +135,7 @@ def _check_numbers(
             f"{name}: the {what} {shown(names[column])} is {values[row, column]:g} in example "
             f"{row + 1}, not finite or beyond {LARGEST_VALUE:g}, as are {int(bad.sum())} in all."
         )
-    _refuse_tiny(name, what, names, high - low)
-    return high - low
-
-
-def _refuse_tiny(name: str, what: str, names: tuple[str, ...], spread: Array) -> None:
+    spread: Array = high - low
     tiny = np.flatnonzero((spread > 0) & (spread < SMALLEST_SPREAD))
     if tiny.size:
         column = int(tiny[0])
@@ -154,6 +145,7 @@ def _refuse_tiny(name: str, what: str, names: tuple[str, ...], spread: Array) ->
             f"squares of differences below {SMALLEST_SPREAD:g} vanish. Give it in a smaller unit, "
             f"such as multiplied by 1e{math.ceil(-math.log10(spread[column]))}."
         )
+    return spread
 
 
 def _check_classes(name: str, labels: IntArray, classes: tuple[str, ...]) -> None:

@@ -135,7 +135,7 @@ def _kddcup99(name: str, parameters: KddCup99) -> Dataset:
     columns = dict(zip(bunch.feature_names, bunch.data.T, strict=True)) | {"label": bunch.target}
     frame = pd.DataFrame({column: _plain(cells) for column, cells in columns.items()})
     chosen = dict(parameters) | {"target": ("label",), "task": CLASSIFICATION}
-    return from_frame(name, frame, TableParameters.model_construct(**chosen), _locate)
+    return from_frame(name, frame, TableParameters.model_construct(**chosen))
 
 
 def _openml(name: str, parameters: OpenMLParameters) -> Dataset:
@@ -161,7 +161,7 @@ def _openml(name: str, parameters: OpenMLParameters) -> Dataset:
     wanted.columns = bunch.target_names
     frame = pd.concat([data, wanted], axis=1)
     chosen = parameters.model_copy(update={"target": tuple(bunch.target_names)})
-    dataset = from_frame(name, frame, chosen, _locate)
+    dataset = from_frame(name, frame, chosen)
     return replace(dataset, notes=(*dataset.notes, *(f"OpenML: {note}" for note in notes)))
 
 
@@ -169,10 +169,6 @@ def _exactly(pandas: str) -> dict[str, str]:
     """Return what makes pandas read a number as the nearest float64: from 3.1 on it does anyway."""
     major, minor, *_ = pandas.split(".")
     return {} if (int(major), int(minor)) >= (3, 1) else {"float_precision": "round_trip"}
-
-
-def _locate(row: int) -> str:
-    return f"row {row + 1}"
 
 
 def _plain(cells: npt.NDArray[Any]) -> npt.NDArray[Any]:

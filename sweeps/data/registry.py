@@ -199,18 +199,13 @@ def _digits_file() -> Path:
 def catalogue() -> list[dict[str, Any]]:
     """Return what there is to know of each dataset with a name of its own before it is chosen."""
     # Sizes with the parameters at their defaults, before categories become features.
-    bundled = [(name, load(Source(name))) for name in BUNDLED]
-    generated = [(name, made, made.parameters()) for name, made in GENERATORS.items()]
-    rows: list[tuple[Any, ...]] = [
-        *((name, "bundled", data.task, *data.inputs.shape) for name, data in bundled),
-        *(
-            (name, "generated", made.task, defaults.samples, made.features(defaults))
-            for name, made, defaults in generated
-        ),
-        *(
-            (name, "downloaded", data.task, data.examples, data.features)
-            for name, data in FETCHED.items()
-        ),
-    ]
+    rows: list[tuple[Any, ...]] = []
+    for name in BUNDLED:
+        data = load(Source(name))
+        rows.append((name, "bundled", data.task, *data.inputs.shape))
+    for name, made in GENERATORS.items():
+        defaults = made.parameters()
+        rows.append((name, "generated", made.task, defaults.samples, made.features(defaults)))
+    rows += [(name, "downloaded", *described[:3]) for name, described in FETCHED.items()]
     facts = ("name", "kind", "task", "examples", "features")
     return [dict(zip(facts, row, strict=True)) | {"network": row[0] in FETCHED} for row in rows]

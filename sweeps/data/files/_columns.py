@@ -15,9 +15,8 @@ from bpengine.network import IntArray
 from sweeps.data.files._rows import NAMELESS, Row, Rows, column_names
 from sweeps.data.files.file_sources import FileParameters
 from sweeps.data.splits import REGRESSION, Dataset, drawn
-from sweeps.data.table import Cells
 from sweeps.data.table._assembly import from_columns
-from sweeps.data.table._cells import number_of
+from sweeps.data.table._cells import Cells, number_of
 from sweeps.data.table._choices import check_columns, refuse
 from sweeps.data.table._features import COPIES, FLOAT_BYTES, Room, dense
 from sweeps.errors import DataError, counted, shown

@@ -44,16 +44,16 @@ _NUMBERS_BY = "median"  # numbers are imputed by it where categories are missing
 _OTHER = "other"  # what rare classes are merged to
 
 
-def from_frame(name: str, frame: DataFrame, parameters: TableParameters, locate: Locate) -> Dataset:
+def from_frame(name: str, frame: DataFrame, parameters: TableParameters) -> Dataset:
     """Return the dataset that a table's columns are."""
-    chosen, notes, obstacles = check_columns(name, [*map(str, frame.columns)], parameters)
+    known = [*map(str, frame.columns)]
+    chosen, notes, obstacles = check_columns(name, known, parameters)
     targets = {column: of_array(frame[column].to_numpy()) for column in chosen.target}
-    rest = frame.drop(columns=[*chosen.target, *chosen.ignore])
-    table = {
-        str(column): cells_of(rest[column], categorical=column in chosen.categorical)
-        for column in rest
-    }
-    return from_columns(name, table, targets, chosen, locate, notes=notes, obstacles=obstacles)
+    rest = [column for column in known if column not in {*chosen.target, *chosen.ignore}]
+    table = {c: cells_of(frame[c], categorical=c in chosen.categorical) for c in rest}
+    return from_columns(
+        name, table, targets, chosen, lambda row: f"row {row + 1}", notes=notes, obstacles=obstacles
+    )
 
 
 def from_columns(
@@ -139,18 +139,15 @@ def _common(
     is_rare = counts < LEAST_OF_A_CLASS
     total, everything = int(counts[is_rare].sum()), np.arange(len(target.labels))
     listed = [f"{shown(target.classes[k])} ({counts[k]})" for k in np.flatnonzero(is_rare)]
-    which = joined(listed)
-    if not listed:
-        return target, everything
-    if rare == REFUSE:
-        # Where all classes are rare, no choice helps: the dataset itself is refused.
-        common = int((~is_rare).sum())
-        if common > 1 or (common and total >= LEAST_OF_A_CLASS):
-            classes = counted(len(listed), "class", "classes")
-            text = f"{name} has {classes} of fewer than {LEAST_OF_A_CLASS} examples: {which}; "
-            drops = '`rare = "drop"` drops them, ' if common > 1 else ""
-            text = f'{text}{drops}`rare = "merge"` makes one class of them.'
-            obstacles.append(TableError(text, rare=DROP if common > 1 else MERGE))
+    which, common = joined(listed), len(counts) - len(listed)
+    # Where all classes are rare, no choice helps: the dataset itself is refused.
+    if rare == REFUSE and listed and (common > 1 or (common and total >= LEAST_OF_A_CLASS)):
+        classes = counted(len(listed), "class", "classes")
+        text = f"{name} has {classes} of fewer than {LEAST_OF_A_CLASS} examples: {which}; "
+        drops = '`rare = "drop"` drops them, ' if common > 1 else ""
+        text = f'{text}{drops}`rare = "merge"` makes one class of them.'
+        obstacles.append(TableError(text, rare=DROP if common > 1 else MERGE))
+    if rare == REFUSE or not listed:
         return target, everything
     if rare == MERGE and total >= LEAST_OF_A_CLASS:
         other = next(o for o in (_OTHER, f"({_OTHER})", f"({_OTHER}s)") if o not in target.classes)
@@ -179,7 +176,7 @@ def _finished(
     elif gaps:
         missing = _NUMBERS_BY if parameters.missing == CATEGORY else parameters.missing
         notes.append(_filled(gaps, missing))
-    complete = with_indicators(replace(features, notes=()))
+    complete = with_indicators(features)
     names, columns = complete.names, {column.name: column.values for column in features.columns}
     room.check(*dense(name, target.present.size, len(names), target.outputs))
     values, is_regression = complete.encoded(), target.task == REGRESSION

@@ -183,7 +183,8 @@ def refusal(obstacles: Sequence[TableError], parameters: DatasetParameters) -> D
     for key in {"keep", "categorical"} & keys.keys():
         keys[key] = tuple(column for column in keys[key] if column not in keys["ignore"])
     keys = {k: value for k, value in keys.items() if k in remedied or value != defaults[k]}
-    toml = {key: json.dumps(_short(value), ensure_ascii=False) for key, value in keys.items()}
+    short = {k: v[0] if isinstance(v, tuple) and len(v) == 1 else v for k, v in keys.items()}
+    toml = {key: json.dumps(value, ensure_ascii=False) for key, value in short.items()}
     pairs = ", ".join(f"{key} = {value}" for key, value in toml.items())
     error = DataError(*lines, f"Go on with the keys: {pairs}")
     error.options = tuple(word for key in keys for word in _words(key, keys[key], toml[key]))
@@ -194,7 +195,3 @@ def _words(key: str, value: object, toml: str) -> list[str]:
     """Return a parameter of data as the command line takes it."""
     short = listed(value) if key in OPTIONS else []
     return [f"--{key}={text}" for text in short] or [f"--set={key}={toml}"]
-
-
-def _short(value: object) -> object:
-    return value[0] if isinstance(value, tuple) and len(value) == 1 else value

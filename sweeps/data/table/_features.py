@@ -110,13 +110,7 @@ class Features:
 
     def encoded(self) -> Annotated[Array, "example feature"]:
         """Return all features."""
-        values = np.empty((len(self.columns[0].values), len(self.names)))
-        first = 0
-        for column in self.columns:
-            block = column.encoded()
-            values[:, first : first + block.shape[1]] = block
-            first += block.shape[1]
-        return values
+        return np.hstack([column.encoded() for column in self.columns])
 
     def gaps(self) -> dict[str, IntArray]:
         """Return the examples that each column with missing values misses."""
@@ -153,12 +147,12 @@ def read_features(name: str, table: Mapping[str, Cells], reading: Reading) -> Fe
         else:
             columns += features
             notes += [f"Column {shown(column)}: {note}"] if note else []
-    identifiers = [] if obstacles else _identifiers(columns, reading)
-    if len(identifiers) < len(columns):
+    identifiers = [column.name for column in columns if _identifies(column, reading)]
+    if 0 < len(identifiers) < len(columns):
         columns = [column for column in columns if column.name not in identifiers]
         keep = f"keep = [{', '.join(map(shown, identifiers[:5]))}]"
         left_out = f"Left out, as they identify examples: {joined(identifiers, _LISTED)}"
-        notes += [f"{left_out}. `{keep}` takes them back."] if identifiers else []
+        notes.append(f"{left_out}. `{keep}` takes them back.")
     if not columns and all("ignore" in obstacle.remedy for obstacle in obstacles):
         # Without all of them nothing would be left.
         obstacles = [TableError(str(obstacle)) for obstacle in obstacles]
@@ -168,18 +162,11 @@ def read_features(name: str, table: Mapping[str, Cells], reading: Reading) -> Fe
     return Features(tuple(columns), (*_notes(columns), *notes))
 
 
-def _identifiers(columns: list[Column], reading: Reading) -> list[str]:
-    """Return columns of whole numbers that count or number the examples."""
-    return [
-        column.name
-        for column in columns
-        if not column.categories
-        and column.name not in reading.declared
-        and _identifies(column.values, column.name)
-    ]
-
-
-def _identifies(values: Array, name: str) -> bool:
+def _identifies(column: Column, reading: Reading) -> bool:
+    """Return whether whole numbers count or number the examples."""
+    values, name = column.values, column.name
+    if column.categories or name in reading.declared:
+        return False
     named = _NAMED.fullmatch(name) or _NAMED_WITHIN.fullmatch(name)
     least = _LEAST_NAMED if named else _LEAST_TO_IDENTIFY
     if values.size < least or np.isnan(values).any() or not are_whole(values):
@@ -349,33 +336,26 @@ def _categories(cells: Cells, name: str, reading: Reading) -> tuple[list[Column]
 
 
 def with_indicators(features: Features) -> Features:
-    """Return features with one more for each column of numbers that is often missing."""
+    """Return features with one more for each column of numbers often missing, and a note on it."""
     indicators: dict[bytes, Column] = {}
     for column in features.columns:
         if not column.categories and column.missing.mean() > OFTEN_MISSING:
             # Columns that are missing together, as parts of a date are, have one between them.
             indicator = Column(f"{column.name} is missing", column.missing * 1.0, (), True)
             indicators.setdefault(indicator.values.tobytes(), indicator)
-    if not indicators:
-        return features
-    columns = indicators.values()
-    note = f"Features of their own: {joined([column.name for column in columns], _LISTED)}."
-    return Features((*features.columns, *columns), (*features.notes, note))
+    names = joined([column.name for column in indicators.values()], _LISTED)
+    notes = (f"Features of their own: {names}.",) if names else ()
+    return Features((*features.columns, *indicators.values()), notes)
 
 
 def _notes(columns: list[Column]) -> list[str]:
-    categorical = [column for column in columns if column.categories]
-    kinds = {
-        "numbers": [column.name for column in columns if not column.categories],
-        "categories, one-hot": [
-            f"{column.name} ({len(column.categories)})" for column in categorical
-        ],
-    }
+    numbers = [column.name for column in columns if not column.categories]
+    categorical = [f"{c.name} ({len(c.categories)})" for c in columns if c.categories]
     notes = [
         f"{counted(len(names), 'column')} of {kind}: {joined(names, _LISTED)}."
-        for kind, names in kinds.items()
+        for kind, names in (("numbers", numbers), ("categories, one-hot", categorical))
         if names
     ]
-    for column in categorical:
+    for column in columns:
         notes += alike(column.categories, f"Column {shown(column.name)}: categories")
     return notes

@@ -25,21 +25,14 @@ def suspicions(
 ) -> list[str]:
     """Return notes on copies of examples and on columns that give the target away.
 
-    Args:
-        features: Those of each example.
-        columns: The values that they are made of; numbers for categories.
-        wanted: The target; whole numbers for classes.
+    The features are made of the columns, numbers for categories; whole numbers wanted are classes.
     """
     if features.size > SEARCHED_CELLS:
         return []
     goal = np.unique(wanted, return_inverse=True)[1]
-    leaks, sample = {}, np.random.default_rng(0).permutation(len(wanted))[:SAMPLE]
-    rest: dict[str, Array] = {}
-    for name, values in columns.items():
-        if how := _kind(values, goal):
-            leaks[name] = how
-        else:
-            rest[name] = values[sample]
+    sample = np.random.default_rng(0).permutation(len(wanted))[:SAMPLE]
+    leaks = {name: how for name, values in columns.items() if (how := _kind(values, goal))}
+    rest = {name: values[sample] for name, values in columns.items() if name not in leaks}
     for name in _alone(rest, np.nan_to_num(features[sample]), wanted[sample]):
         leaks[name] = "alone predicts the target as well as all columns together"
     return [

@@ -99,10 +99,10 @@ def read_target(
         return _values(name, read, locate)
     (column,) = read
     inferred = task or _inferred(name, column, locate)
-    notes = () if task else _note(inferred, column)
+    note = "" if task else _note(inferred, column)
     if inferred == REGRESSION:
-        return _values(name, read, locate, notes)
-    return _classes(column, notes)
+        return _values(name, read, locate, note)
+    return _classes(column, note)
 
 
 def _column(name: str, cells: Cells, markers: Markers, decimal: str) -> _Column:
@@ -151,11 +151,11 @@ def _wordy(text: str, column: _Column) -> TableError:
     return TableError(f"{text} Is it a classification?", task=CLASSIFICATION)
 
 
-def _note(task: str, column: _Column) -> tuple[str, ...]:
+def _note(task: str, column: _Column) -> str:
     """Return what a column is taken for if it doesn't speak for itself, and how to change it."""
     numbers, counts = _distinct(column)
     if not numbers.size:
-        return ()
+        return ""
     whole = are_whole(numbers)
     text = f"A {task}, as the target {shown(column.name)} holds {numbers.size} different "
     text += "whole numbers" if whole else "numbers"
@@ -163,34 +163,33 @@ def _note(task: str, column: _Column) -> tuple[str, ...]:
         text += f'; `task = "{REGRESSION}"` changes it'
     elif task == REGRESSION and whole and counts.min() >= LEAST_OF_A_CLASS:
         text += f'; `task = "{CLASSIFICATION}"` changes it'
-    return (f"{text}.",)
+    return f"{text}."
 
 
-def _values(
-    name: str, columns: Sequence[_Column], locate: Locate, inferred: tuple[str, ...] = ()
-) -> Target:
+def _values(name: str, columns: Sequence[_Column], locate: Locate, note: str = "") -> Target:
     for column in columns:
+        holds = f"{name}: the target {shown(column.name)} holds"
         if column.words:
-            target = f"{name}: the target {shown(column.name)}"
-            text = f"{target} holds {column.word(locate)}, but values of a regression are numbers."
+            text = f"{holds} {column.word(locate)}, but values of a regression are numbers."
             raise _wordy(text, column)
         infinite = [column.texts[code] for code in np.flatnonzero(np.isinf(column.numbers))]
         if infinite:
-            text = f"{name}: the target {shown(column.name)} holds {infinite[0]}, not finite."
+            text = f"{holds} {infinite[0]}, not finite."
             text = f"{text} Name it in `missing_markers` if it is missing."
             raise TableError(text, missing_markers=tuple(infinite))
     # The last number is for what is missing, whose code is -1.
     values = np.column_stack([np.append(c.numbers, np.nan)[c.codes] for c in columns])
     present = np.logical_not(np.isnan(values).any(axis=1))
     names = tuple(column.name for column in columns)
-    notes = (*inferred, *(column.note for column in columns if column.note))
+    notes = tuple(filter(None, (note, *(column.note for column in columns))))
     return Target(names, REGRESSION, present, np.empty(0, np.int64), (), values, notes)
 
 
-def _classes(column: _Column, notes: tuple[str, ...]) -> Target:
+def _classes(column: _Column, note: str) -> Target:
     order = np.argsort(column.numbers, kind="stable")  # texts, whose number is NaN, come last
     classes = tuple(column.texts[code] for code in order)
     present = column.codes >= 0
     labels = np.where(present, np.argsort(order)[column.codes], 0)
-    about = (labels, classes, np.empty((len(labels), 0)), (*notes, *alike(classes, "Classes")))
-    return Target((column.name,), CLASSIFICATION, present, *about)
+    notes = (*filter(None, [note]), *alike(classes, "Classes"))
+    values = np.empty((len(labels), 0))
+    return Target((column.name,), CLASSIFICATION, present, labels, classes, values, notes)

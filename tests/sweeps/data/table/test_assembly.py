@@ -31,7 +31,7 @@ COLUMNS: dict[str, Any] = {
 def read(changes: dict[str, Any] | None = None, **chosen: Any) -> Dataset:
     frame = pd.DataFrame(COLUMNS | (changes or {}))
     parameters = TableParameters(**{"target": ("y",), **chosen})
-    return from_frame("my.csv", frame, parameters, lambda row: f"line {row + 2}")
+    return from_frame("my.csv", frame, parameters)
 
 
 def refusal(changes: dict[str, Any] | None = None, **chosen: Any) -> str:
@@ -95,7 +95,7 @@ def test_without_a_target_the_columns_are_listed_with_a_guess(name: str, guess: 
     columns = {name: COLUMNS["y"], "last": COLUMNS["y"], "x": COLUMNS["x"]}
     del columns["x"]
     frame = pd.DataFrame({"x": COLUMNS["x"], **columns})
-    text = refused_by(from_frame, "my.csv", frame, TableParameters(), str)
+    text = refused_by(from_frame, "my.csv", frame, TableParameters())
     states(text, "`target`", f"x, {name}, last")
     assert keys_of(text) == {"target": guess}
 
@@ -176,7 +176,7 @@ def test_whatever_a_table_holds_the_keys_go_on_until_there_are_none(data: st.Dat
     frame = pd.DataFrame(columns)
     for _ in range(6):
         try:
-            from_frame("my.csv", frame, TableParameters(**keys), str)
+            from_frame("my.csv", frame, TableParameters(**keys))
         except DataError as error:
             if "Go on with the keys" not in str(error):
                 return  # the table itself can't be learned
@@ -206,13 +206,13 @@ def test_a_refusal_has_the_options_of_the_command_line() -> None:
 
 def test_missing_values_are_refused_by_choice() -> None:
     text = refusal(with_gaps("x", 3, 5) | with_gaps("c", 4), missing="refuse")
-    states(text, "3 values in 2 columns", "'x' (2, first in line 5), 'c' (1, first in line 6)")
+    states(text, "3 values in 2 columns", "'x' (2, first in row 4), 'c' (1, first in row 5)")
     assert keys_of(text) == {"target": "y", "missing": "median"}
 
 
 def test_long_lists_of_gaps_are_cut() -> None:
     gaps = {f"g{number}": with_gaps("x", number)["x"] for number in range(7)}
-    states(refusal(gaps, missing="refuse"), "'g4' (1, first in line 6), ....")
+    states(refusal(gaps, missing="refuse"), "'g4' (1, first in row 5), ....")
     states(" ".join(read(gaps).notes), "g4 (1), ....")
 
 
@@ -250,7 +250,7 @@ def test_values_of_a_regression_are_dropped_with_their_examples() -> None:
 
 def test_lines_are_those_of_the_file_though_examples_are_dropped() -> None:
     changes = with_gaps("y", 0, 1) | {"i": [*map(float, range(11)), np.inf]}
-    states(refusal(changes), "inf in line 13")
+    states(refusal(changes), "inf in row 12")
 
 
 @pytest.mark.parametrize("how", ["mean", "median", "most_frequent"])
