@@ -13,16 +13,17 @@ import numpy as np
 from sweeps.data._dataset import classification, regression
 from sweeps.data._downloads import FETCHED, OPENML, OpenMLParameters, fetch
 from sweeps.data._generators import GENERATORS, Parameters, generate, generator_problems
-from sweeps.data.files import _arrow_files as arrow_files
 from sweeps.data.files import _npz_files as npz_files
 from sweeps.data.files import _record_files as record_files
 from sweeps.data.files import _text_files as text_files
 from sweeps.data.files._columns import dataset_of
-from sweeps.data.files._contents import Contents, Kind, contents_of
 from sweeps.data.files._rows import Rows
 from sweeps.data.files.file_sources import (
+    Contents,
     FileParameters,
+    Kind,
     NpzParameters,
+    contents_of,
     file_of,
     is_file,
     parameters_of_file,
@@ -138,8 +139,8 @@ _READERS: Mapping[Kind, Callable[[Contents, FileParameters], Rows]] = {
     "json": record_files.read_json,
     "excel": record_files.read_excel,
     "sqlite": record_files.read_sqlite,
-    "parquet": arrow_files.read,
-    "arrow": arrow_files.read,
+    "parquet": record_files.read_arrow,
+    "arrow": record_files.read_arrow,
 }
 
 

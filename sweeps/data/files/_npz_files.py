@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sweeps.data.files._contents import read_safely
-from sweeps.data.files.file_sources import NpzParameters
+from sweeps.data.files.file_sources import NpzParameters, read_safely
 from sweeps.data.splits import REGRESSION, Dataset
 from sweeps.data.table._assembly import from_columns
 from sweeps.data.table._cells import Cells, of_array

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sweeps.data.files._contents import HEAD_BYTES, Contents
 from sweeps.data.files._rows import HEAD_ROWS, Row, Rows, layout_of
-from sweeps.data.files.file_sources import FileParameters
+from sweeps.data.files.file_sources import HEAD_BYTES, Contents, FileParameters
 from sweeps.errors import DataError
 
 MOST_LINE = 20_000_000  # characters

@@ -19,11 +19,11 @@ from sweeps.data.table._cells import (
     TableError,
     alike,
     are_whole,
+    date_features,
     of_array,
     told_apart,
     written_numbers,
 )
-from sweeps.data.table._dates import date_features
 from sweeps.errors import DataError, counted, gigabytes, joined, shown
 
 if TYPE_CHECKING:

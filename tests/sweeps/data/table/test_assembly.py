@@ -15,7 +15,7 @@ from refused import refusal as refused_by
 from refused import states
 
 from sweeps.data.splits import Dataset
-from sweeps.data.table import _suspicions as suspicions
+from sweeps.data.table import _assembly
 from sweeps.data.table._assembly import from_frame
 from sweeps.data.table._cells import MISSING_MARKERS
 from sweeps.data.table._choices import TableParameters
@@ -335,7 +335,7 @@ def test_a_column_that_alone_predicts_as_well_as_all_is_noted(task: str) -> None
 
 
 def test_large_tables_are_not_searched_for_leaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suspicions, "SEARCHED_CELLS", 10)
+    monkeypatch.setattr(_assembly, "SEARCHED_CELLS", 10)
     assert not leaks({"leak": [7, 7, 3, 3] * 3})
 
 
