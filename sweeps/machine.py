@@ -41,7 +41,7 @@ def provenance() -> dict[str, str]:
         "BLAS": ", ".join(blas),
         "BLAS threads": "1 in every process",
         "NumPy's instructions": ", ".join([*vectors["baseline"], *vectors.get("found", ())]),
-        "processor": processor(),
+        "processor": value_in(Path("/proc/cpuinfo"), "model name") or platform.processor(),
         "cores": str(cpu_count()),
         "system": f"{platform.system()} {platform.machine()}",
     }
@@ -72,13 +72,8 @@ def combined(several: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def load_average() -> str:
-    """Return the load average of the last minute, or nothing where there is none."""
-    return f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
-
-
-def processor() -> str:
-    """Return the processor's name, as the system names it."""
-    return value_in(Path("/proc/cpuinfo"), "model name") or platform.processor()
+    """Return the load average of the last minute."""
+    return f"{os.getloadavg()[0]:.2f}"
 
 
 def value_in(path: Path, name: str) -> str:

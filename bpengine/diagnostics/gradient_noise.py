@@ -26,7 +26,7 @@ import numpy as np
 
 from bpengine.diagnostics.sharpness import Surface
 from bpengine.network import Architecture, Array, Examples, Parameters, PerLane
-from bpengine.passes import Backprop, Inputs, shard_slices, slices_of
+from bpengine.passes import shard_slices, slices_of
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,11 @@ def _of_examples(surface: Surface) -> tuple[PerLane, PerLane, float]:
     norms, total = np.empty((*passes.total.shape[:2], examples)), np.zeros_like(passes.total)
     for rows, phi, t in slices_of(surface.data):
         np.add(total, passes.gradient(surface.W, phi, t, weight=surface.one), out=total)
-        norms[..., rows] = _row_norms(passes, phi)
+        of_rows, fed = np.zeros(()), phi
+        for layer in passes.layers(phi.shape[-2]):
+            of_rows = of_rows + _inner(fed, fed) * _inner(layer.fed_delta, layer.fed_delta)
+            fed = layer.psi
+        norms[..., rows] = of_rows
     mean = total / examples
     return norms.mean(axis=-1), _inner(mean, mean), 1.0
 
@@ -167,14 +171,6 @@ def _of_shards(
         inverse += 1 / size
     big = _inner(whole / data.examples, whole_product / data.examples)
     return small / len(slices), big, len(slices) / inverse
-
-
-def _row_norms(passes: Backprop, phi: Inputs) -> Annotated[Array, "seed setting batch"]:
-    norms = np.zeros(())
-    for layer in passes.layers(phi.shape[-2]):
-        norms = norms + _inner(phi, phi) * _inner(layer.fed_delta, layer.fed_delta)
-        phi = layer.psi
-    return norms
 
 
 def _inner(

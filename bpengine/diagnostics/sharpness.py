@@ -120,7 +120,7 @@ class Surface:
         examples: Sequence[Examples],
         loss: str,
     ) -> None:
-        lanes = (len(parameters), parameters.shape[1])
+        lanes = parameters.shape[:2]
         self.parameters = parameters.astype(np.float64)
         self.W = architecture.layers(self.parameters)
         self.data = stack(examples, np.float64)
@@ -210,7 +210,9 @@ def _lanczos(
         w = w - alpha * v
         w[lost], alpha[lost] = 0, 0
         T[..., k, k], beta = alpha[..., 0], _norm(w)
-        theta, bound = _top_ritz(T[..., : k + 1, : k + 1], beta[..., 0])
+        # The residual of a Ritz vector is beta times its last component (Paige 1980).
+        values, vectors = np.linalg.eigh(T[..., : k + 1, : k + 1])
+        theta, bound = values[..., -1].copy(), beta[..., 0] * np.abs(vectors[..., -1, -1])
         theta[lost] = np.nan
         value, residual = np.where(done, value, theta), np.where(done, residual, bound)
         done |= lost | (bound <= tolerance * np.abs(theta))
@@ -219,12 +221,6 @@ def _lanczos(
         T[..., k, k + 1] = T[..., k + 1, k] = beta[..., 0]
         before, v = v, np.divide(w, beta, out=np.zeros_like(w), where=beta > 0)
     return TopEigenvalue(value, residual)
-
-
-def _top_ritz(T: Array, beta: PerLane) -> tuple[PerLane, PerLane]:
-    # The residual of a Ritz vector is beta times its last component (Paige 1980).
-    values, vectors = np.linalg.eigh(T)
-    return values[..., -1].copy(), beta * np.abs(vectors[..., -1, -1])
 
 
 def _norm(values: Annotated[Array, "*lane parameter"]) -> Annotated[Array, "*lane 1"]:

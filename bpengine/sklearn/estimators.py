@@ -15,7 +15,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -25,7 +25,6 @@ from bpengine.network import (
     Architecture,
     Array,
     Examples,
-    IntArray,
     Split,
     Stack,
     permutation,
@@ -63,7 +62,7 @@ def _one_of(names: Collection[str]) -> _Rule:
 
 
 _is_count, _is_seed = _is(_INT, 1), _is(_INT, 0, 2**32 - 1)
-_RULES: Mapping[str, _Rule] = {
+_RULES: dict[str, _Rule] = {
     "hidden_layer_sizes": (
         lambda value: isinstance(value, tuple | list) and all(map(_is_count, value)),
         "a tuple or list of ints of at least 1",
@@ -151,15 +150,11 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no a
                 f"Got {getattr(self, parameter)!r} instead."
             )
 
-    def _check_parameters(self) -> None:
-        rules = {**_RULES, "loss": _one_of(self._outputs_of_losses)}
-        for name, (allows, text) in rules.items():
-            self._require(allows(getattr(self, name)), name, text)
-
     def _learn(
         self, X: ArrayLike, y: ArrayLike, *, anew: bool, **options: ArrayLike | None
     ) -> Self:
-        self._check_parameters()
+        for name, (allows, text) in (_RULES | {"loss": _one_of(self._outputs_of_losses)}).items():
+            self._require(allows(getattr(self, name)), name, text)
         before, begins = vars(self).copy(), anew or not self.__sklearn_is_fitted__()
         try:
             data, labels = self._encode(X, y, reset=begins, **options)
@@ -254,15 +249,15 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no a
             ),
         )
 
-    def _strata(self, data: Examples) -> Annotated[IntArray, "example"]:
-        return np.zeros(data.inputs.shape[0], np.int64)
-
     def _batch_size(self, examples: int) -> int:
         return min(_AUTO_BATCH, examples) if self.batch_size == "auto" else int(self.batch_size)
 
     def _split(self, data: Examples, seed: int) -> tuple[Examples, Stack]:
-        strata = self._strata(data)
-        examples, sizes = len(strata), np.bincount(strata)
+        examples = data.inputs.shape[0]
+        strata = np.zeros(examples, np.int64)
+        if is_classifier(self):
+            strata = data.targets.argmax(axis=1)
+        sizes = np.bincount(strata)
         count = math.ceil(self.validation_fraction * examples)
         least = "some" if len(sizes) == 1 else f"one of each of the {len(sizes)} classes"
         text = f"small enough, rounded up, to leave {least} of n_samples = {examples} to train on"
@@ -418,9 +413,6 @@ class BackpropClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc] # b
             )
         one_hot = np.eye(len(names))[np.searchsorted(known, labels)]
         return Examples(inputs, one_hot), {"classes_": known}
-
-    def _strata(self, data: Examples) -> Annotated[IntArray, "example"]:
-        return data.targets.argmax(axis=1)
 
 
 class BackpropRegressor(RegressorMixin, _Estimator):  # type: ignore[misc] # as above

@@ -39,20 +39,22 @@ class Examination:
 def examine(folder: Path | None = None) -> Examination:
     """Return what this machine and a folder have; what is made in it to try it is removed."""
     optional = {name: _version(name, extra) for name, extra in OPTIONAL.items()}
-    facts = provenance() | optional | _machine()
-    problems: list[str] = []
-    notes: list[str] = []
-    load, cores = load_average(), cpu_count()
-    if load and float(load) >= BUSY_SHARE * cores:
+    load, cores, kilobytes = load_average(), cpu_count(), value_in(_MEMORY, "MemAvailable")
+    blas = [lib["num_threads"] for lib in threads().info() if lib["user_api"] == "blas"]
+    facts = provenance() | optional
+    facts["BLAS threads outside of studies"] = ", ".join(map(str, blas))
+    facts["load average"] = load
+    memory = f"{int(kilobytes.split()[0]) / 1e6:.1f} GB" if kilobytes else "unknown"
+    facts["memory available"] = memory
+    problems, notes = list[str](), list[str]()
+    if float(load) >= BUSY_SHARE * cores:
         busy = f"Other programs use the processor: its load is {load} on {cores} cores."
         notes.append(f"{busy} Results don't change, but times would be too long.")
     if folder is not None:
-        existing = _existing(folder)
-        kind = file_system_of(existing)
-        facts |= {
-            "file system": kind,
-            "free space": f"{shutil.disk_usage(existing).free / 1e9:.1f} GB",
-        }
+        path = folder.absolute()
+        existing = next(parent for parent in (path, *path.parents) if parent.is_dir())
+        facts["file system"] = kind = file_system_of(existing)
+        facts["free space"] = f"{shutil.disk_usage(existing).free / 1e9:.1f} GB"
         problems += _folder_problems(existing)
         if kind in NETWORK_FILE_SYSTEMS:
             where = f"{existing} is on {kind}, a network file system"
@@ -65,22 +67,6 @@ def _version(name: str, extra: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return f"not installed: pip install 'bpsweep[{extra}]'"
-
-
-def _machine() -> dict[str, str]:
-    blas = [lib["num_threads"] for lib in threads().info() if lib["user_api"] == "blas"]
-    kilobytes = value_in(_MEMORY, "MemAvailable")
-    return {
-        "BLAS threads outside of studies": ", ".join(map(str, blas)),
-        "load average": load_average() or "unknown",
-        "memory available": f"{int(kilobytes.split()[0]) / 1e6:.1f} GB" if kilobytes else "unknown",
-    }
-
-
-def _existing(folder: Path) -> Path:
-    """Return the folder, or the first above it that is there."""
-    path = folder.absolute()
-    return next(parent for parent in (path, *path.parents) if parent.is_dir())
 
 
 def file_system_of(folder: Path) -> str:

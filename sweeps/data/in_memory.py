@@ -33,15 +33,7 @@ class InMemory:
 
 
 def in_memory(data: object, target: object = None) -> InMemory | None:
-    """Return data of a program as a file; None for a name, a path or a table of a specification.
-
-    Args:
-        data: `(X, y)`, arrays or what NumPy makes arrays of; or a DataFrame with its targets.
-        target: Name of the frame's column to learn, or a list of them for a regression.
-
-    Raises:
-        UsageError: They are neither.
-    """
+    """Return `(X, y)` or a DataFrame with its targets as a file; None for what names data."""
     if isinstance(data, str | Path | Mapping):
         return None
     if hasattr(data, "to_csv") and hasattr(data, "columns"):

@@ -13,9 +13,7 @@ import numpy as np
 from sweeps.data._dataset import classification, regression
 from sweeps.data._downloads import FETCHED, OPENML, OpenMLParameters, fetch
 from sweeps.data._generators import GENERATORS, Parameters, generate, generator_problems
-from sweeps.data.files import _npz_files as npz_files
-from sweeps.data.files import _record_files as record_files
-from sweeps.data.files import _text_files as text_files
+from sweeps.data.files import _npz_files, _record_files, _text_files
 from sweeps.data.files._columns import dataset_of
 from sweeps.data.files._rows import Rows
 from sweeps.data.files.file_sources import (
@@ -134,13 +132,13 @@ def _name_problem(name: object) -> str:
 
 
 _READERS: Mapping[Kind, Callable[[Contents, FileParameters], Rows]] = {
-    "text": text_files.read,
-    "arff": text_files.read_arff,
-    "json": record_files.read_json,
-    "excel": record_files.read_excel,
-    "sqlite": record_files.read_sqlite,
-    "parquet": record_files.read_arrow,
-    "arrow": record_files.read_arrow,
+    "text": _text_files.read,
+    "arff": _text_files.read_arff,
+    "json": _record_files.read_json,
+    "excel": _record_files.read_excel,
+    "sqlite": _record_files.read_sqlite,
+    "parquet": _record_files.read_arrow,
+    "arrow": _record_files.read_arrow,
 }
 
 
@@ -151,7 +149,7 @@ def _file(source: Source) -> Dataset:
     limit = Room.of(parameters).limit
     with unchanged(source) as (path, inside):
         if isinstance(parameters, NpzParameters):
-            return npz_files.read(source.name, read_bytes(path, limit), parameters)
+            return _npz_files.read(source.name, read_bytes(path, limit), parameters)
         assert isinstance(parameters, FileParameters)  # noqa: S101 - there is no third kind
         with contents_of(source.name, path, limit, inside) as contents:
             rows = _READERS[contents.kind](contents, parameters)
@@ -159,11 +157,7 @@ def _file(source: Source) -> Dataset:
 
 
 def table_of_file(path: str) -> tuple[Sequence[str], list[Sequence[str]]]:
-    """Return the names of a file's columns and its rows, each cell as text.
-
-    Raises:
-        DataError: There is no such file, or no table in it.
-    """
+    """Return the names of a file's columns and its rows, each cell as text."""
     file, inside = file_of(path)
     parameters = FileParameters.model_construct()
     with contents_of(file.name, file, Room.of(parameters).limit, inside) as contents:

@@ -111,10 +111,8 @@ def prepare(dataset: Dataset, preparation: Preparation, seed: int) -> tuple[Spli
         if dataset.task == REGRESSION:
             targets = (targets - target_shift) / target_scale
             if not np.ptp(targets, axis=0).any():
-                problem = (
-                    f"with seed {seed} all targets of a set are the same, whose R2 is undefined"
-                )
-                raise DataError(f"{dataset.name}: {problem}. Make the sets larger.")
+                problem = f"{dataset.name}: with seed {seed} all targets of a set are the same"
+                raise DataError(f"{problem}, whose R2 is undefined. Make the sets larger.")
         return Examples((inputs[chosen] - shift) * factor, targets)
 
     return Split(examples(train), examples(validation), seed), examples(test)
@@ -222,27 +220,15 @@ def _scale(train: Array, groups: IntArray, scaling: str) -> tuple[Array, Array]:
     return shift, factor
 
 
-def _standardise(inputs: Array) -> tuple[Array, Array]:
-    return inputs.mean(axis=0), _inverse(inputs.std(axis=0), inputs)
-
-
-def _min_max(inputs: Array) -> tuple[Array, Array]:
-    return inputs.min(axis=0), _inverse(np.ptp(inputs, axis=0), inputs)
-
-
 def _inverse(spread: Array, inputs: Array) -> Array:
     # A constant feature becomes 0, though rounding may give it a standard deviation.
     differ = np.ptp(inputs, axis=0) >= SMALLEST_SPREAD
     return np.divide(1.0, spread, out=np.zeros_like(spread), where=differ)
 
 
-def _unscaled(inputs: Array) -> tuple[Array, Array]:
-    return np.zeros(inputs.shape[1]), np.ones(inputs.shape[1])
-
-
 SCALINGS: dict[str, Callable[[Array], tuple[Array, Array]]] = {
-    "standardise": _standardise,
-    "min-max": _min_max,
-    "none": _unscaled,
+    "standardise": lambda inputs: (inputs.mean(axis=0), _inverse(inputs.std(axis=0), inputs)),
+    "min-max": lambda inputs: (inputs.min(axis=0), _inverse(np.ptp(inputs, axis=0), inputs)),
+    "none": lambda inputs: (np.zeros(inputs.shape[1]), np.ones(inputs.shape[1])),
 }
 """Each scaling by name: from the training inputs to what is subtracted and what is multiplied."""

@@ -20,7 +20,6 @@ from reports.analysis import (
 from reports.schema import ONE_PIECE, PER_ITEM, TENSOR, percent, plural, seconds, significant
 from reports.stats.models import UpdateTimeFit, fit_update_time
 from sweeps.design.experiment import Experiment
-from sweeps.errors import pairs_text
 from sweeps.machine import load_average
 from sweeps.run import measurements_of
 from sweeps.run.timing_pass import run_timing
@@ -61,7 +60,7 @@ class UpdateTimes:
 
     name: str  # of the study
     timed: tuple[Timed, ...]
-    load: float  # average of the last minute before it; NaN if the system has none
+    load: float  # average of the last minute before it
     cores: int
 
     @property
@@ -88,7 +87,7 @@ class UpdateTimes:
             "study": self.name,
             "quiet": not self.disturbances,
             "disturbances": list(self.disturbances),
-            "load_before": None if math.isnan(self.load) else self.load,
+            "load_before": self.load,
             "cores": self.cores,
             "timed": [timed.to_json() for timed in self.timed],
         }
@@ -96,7 +95,7 @@ class UpdateTimes:
 
 def time_study(experiment: Experiment, folder: Path) -> UpdateTimes:
     """Measure everything a study's benchmark measures, and keep it in place of what was there."""
-    load = float(load_average() or "nan")
+    load = float(load_average())
     with Store.write(folder, experiment.specification.name) as store:
         save_experiment(store, experiment)
         run_timing(store, experiment, anew=True)
@@ -134,22 +133,12 @@ def times_lines(times: UpdateTimes) -> list[str]:
     """Return a benchmark as lines for a terminal."""
     lines = [f"{times.name}: seconds per update, one BLAS thread; median (quartiles) of rounds"]
     for timed in times.timed:
-        lines += ["", _title(timed), *_table_lines(timed.table)]
+        lines += ["", timed.workload.title, *_table_lines(timed.table)]
         lines += [_fit_text(lanes, fit) for lanes, fit in timed.fits.items()]
-    if times.disturbances:
-        return [*lines, "", f"Not quiet: {' '.join(times.disturbances)} {_ADVICE}"]
-    return [*lines, "", "The machine was quiet."]
-
-
-_ADVICE = "Times may be too long: measure again when nothing else runs."
-
-
-def _title(timed: Timed) -> str:
-    work = timed.workload
-    if isinstance(work, TrainerWorkload):
-        return ", ".join(filter(None, (work.trainer, pairs_text(dict(work.parameters)))))
-    parts = [str(work.architecture), work.optimizer, work.dtype]
-    return ", ".join(parts + [plural(work.shards, "shard")] * (work.shards > 1))
+    if not times.disturbances:
+        return [*lines, "", "The machine was quiet."]
+    advice = "Times may be too long: measure again when nothing else runs."
+    return [*lines, "", f"Not quiet: {' '.join(times.disturbances)} {advice}"]
 
 
 def _table_lines(table: pd.DataFrame) -> list[str]:
@@ -157,7 +146,8 @@ def _table_lines(table: pd.DataFrame) -> list[str]:
     rows = [["batch size", *(_heading(engine, lanes) for engine, lanes in kinds)]]
     for size, of_size in table.groupby("batch_size"):
         cells = of_size.set_index(["engine", "lanes"]).to_dict("index")
-        rows.append([str(size), *(_time(cells.get(kind)) for kind in kinds)])
+        times = (_time(cells[kind]) if kind in cells else "none" for kind in kinds)
+        rows.append([str(size), *times])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -173,9 +163,7 @@ def _heading(engine: str, lanes: int) -> str:
     return "one network" if lanes == 1 else f"each of {lanes} at once"
 
 
-def _time(cell: Mapping[Hashable, Any] | None) -> str:
-    if cell is None:
-        return "none"
+def _time(cell: Mapping[Hashable, Any]) -> str:
     low, high = seconds(cell["lower_quartile"]), seconds(cell["upper_quartile"])
     mark = "*" if cell["contended"] or cell["unsteady"] else " "
     return f"{seconds(cell['seconds_per_update'])} ({low} to {high}){mark}".replace("\xa0", " ")

@@ -22,6 +22,7 @@ from bpengine.training.minibatches import segments
 from reports.schema import ONE_PIECE, PER_ITEM, TENSOR
 from sweeps.design import TrainerConfiguration, fields_from
 from sweeps.design.families import Group
+from sweeps.errors import counted, pairs_text
 
 ROUNDS = 7
 LEAST_SECONDS = 0.02
@@ -53,6 +54,11 @@ class TrainerWorkload(_Identified):
         """What it is, by name."""
         return {"trainer": self.trainer, **dict(self.parameters)}
 
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return ", ".join(filter(None, (self.trainer, pairs_text(dict(self.parameters)))))
+
 
 @dataclass(frozen=True)
 class Workload(_Identified):
@@ -74,6 +80,12 @@ class Workload(_Identified):
         """What it is, by name."""
         shown = {name: getattr(self, name) for name in ("optimizer", "dtype", "shards")}
         return {"architecture": str(self.architecture)} | shown
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        shards = [counted(self.shards, "shard")] * (self.shards > 1)
+        return ", ".join([str(self.architecture), self.optimizer, self.dtype, *shards])
 
     @property
     def architecture(self) -> Architecture:

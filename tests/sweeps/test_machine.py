@@ -45,14 +45,12 @@ def test_no_user_host_or_home_is_reported() -> None:
     assert getpass.getuser() not in values
 
 
-def test_systems_without_the_files_still_have_a_provenance(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_a_system_lacks_has_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreadable(*_arguments: object) -> str:
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "read_text", unreadable)
-    monkeypatch.delattr("os.getloadavg", raising=False)
-    assert provenance.processor() == platform.processor()
-    assert provenance.load_average() == ""
+    assert provenance.value_in(Path("/proc/cpuinfo"), "model name") == ""
 
 
 def test_what_differs_between_sessions_is_reported_once_each() -> None:

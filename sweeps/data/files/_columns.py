@@ -129,10 +129,10 @@ class _Examples:
         self.places.extend(number for _, number in chunk)
         for column, grown in self._columns.items():
             grown.extend(cells[column])
-        self._check_room(len(self._parameters.target))
-
-    def _check_room(self, outputs: int) -> None:
-        texts = sum(len(grown.texts) for grown in self._columns.values())
+        outputs, texts = (
+            len(self._parameters.target),
+            sum(len(c.texts) for c in self._columns.values()),
+        )
         room = Room.of(self._parameters, texts * _TEXT_BYTES)
         items = min(self._rows.count or len(self.places), self._most)
         room.check(*dense(self._name, items, len(self._columns) - outputs, outputs))

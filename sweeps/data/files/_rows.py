@@ -102,11 +102,10 @@ def column_names(name: str, header: Sequence[str]) -> list[str]:
         f"column_{number}" if NAMELESS.fullmatch(text) else text.strip()
         for number, text in enumerate(header, 1)
     ]
-    counts = Counter(names)
     refuse(
         [
             f"{name}: {count} columns are called {shown(column)}. Give each a name of its own."
-            for column, count in counts.items()
+            for column, count in Counter(names).items()
             if count > 1
         ]
     )

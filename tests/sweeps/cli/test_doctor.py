@@ -91,7 +91,7 @@ def test_network_file_systems_and_other_programs_are_noted(
     load, network = examine(tmp_path).notes
     assert load.startswith("Other programs use the processor: its load is 99.00 on ")
     assert network.startswith(f"{tmp_path} is on nfs4, a network file system: ")
-    monkeypatch.setattr(doctor, "load_average", lambda: "")
+    monkeypatch.setattr(doctor, "load_average", lambda: "0.00")
     monkeypatch.setattr(doctor, "file_system_of", lambda _folder: "ext4")
     assert examine(tmp_path).notes == ()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -106,7 +105,7 @@ def test_a_cost_that_the_times_do_not_show_is_unknown() -> None:
 
 def test_a_quiet_machine_is_called_so() -> None:
     assert made().disturbances == ()
-    assert times_lines(made(load=math.nan))[-1] == "The machine was quiet."
+    assert times_lines(made())[-1] == "The machine was quiet."
 
 
 def test_every_disturbance_is_named() -> None:
@@ -121,9 +120,9 @@ def test_every_disturbance_is_named() -> None:
 
 
 def test_json_has_everything_and_no_infinite_number() -> None:
-    content = json.loads(json.dumps(made(load=math.nan).to_json(), allow_nan=False))
+    content = json.loads(json.dumps(made().to_json(), allow_nan=False))
     (timed,) = content["timed"]
-    assert (content["quiet"], content["load_before"], content["cores"]) == (True, None, 2)
+    assert (content["quiet"], content["load_before"], content["cores"]) == (True, 0.1, 2)
     assert len(timed["measurements"]) == 9
     assert timed["fits"][0]["lanes"] == 1
     assert timed["fits"][0]["doubling_batch_size"] == pytest.approx(10)
