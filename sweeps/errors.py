@@ -230,7 +230,12 @@ def write(*lines: str, stream: TextIO | None = None) -> None:
         stream.write("".join(f"{_encodable(line, encoding)}\n" for line in lines))
         stream.flush()
     except OSError as error:
-        _lose(stream)
+        # What is still to be written would fail again when Python ends.
+        with suppress(OSError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+            stream.flush()
         # A reader that leaves has seen enough, and where nobody hears of errors nothing helps.
         if stream is sys.stdout and not isinstance(error, BrokenPipeError):
             raise ResourceError(f"Results can't be written: {error.strerror or error}.") from None
@@ -239,15 +244,6 @@ def write(*lines: str, stream: TextIO | None = None) -> None:
 def tell(*lines: str) -> None:
     """Write lines to standard error: progress, notes, errors."""
     write(*lines, stream=sys.stderr)
-
-
-def _lose(stream: TextIO) -> None:
-    """Lose what is still to be written to a stream, which would fail again when Python ends."""
-    with suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-        stream.flush()
 
 
 def _encodable(line: str, encoding: str) -> str:

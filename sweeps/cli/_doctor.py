@@ -93,12 +93,11 @@ def _lock_problems(scratch: Path) -> list[str]:
     with (scratch / "lock").open("wb") as first, (scratch / "lock").open("wb") as other:
         try:
             fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            return [f"{scratch.parent} has no file locks: {error.strerror}."]
-        try:
             fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return []
+        except OSError as error:
+            return [f"{scratch.parent} has no file locks: {error.strerror}."]
     return [f"{scratch.parent} has file locks that keep nobody out: two runs could share a study."]
 
 

@@ -43,7 +43,16 @@ def classification(
     _check_classes(name, numbers, names)
     targets = np.zeros((len(numbers), len(names)))
     targets[np.arange(len(numbers)), numbers] = 1
-    about["notes"] = (*about.get("notes", ()), *_balance(numbers, names))
+    counts = np.bincount(numbers)
+    largest, smallest = int(counts.argmax()), int(counts.argmin())
+    if counts[largest] >= IMBALANCE * counts[smallest]:
+        most = shown(names[largest])
+        note = (
+            f"Classes are unbalanced: {counts[largest]} examples of {most}, {counts[smallest]} of "
+            f"{shown(names[smallest])}; always saying {most} is right in "
+            f"{counts[largest] / len(numbers):.1%}."
+        )
+        about["notes"] = (*about.get("notes", ()), note)
     learned = {"task": CLASSIFICATION, "target_names": (target_name,), "classes": names}
     return _dataset(name, inputs, targets, learned | {"labels": numbers}, **about)
 
@@ -160,17 +169,3 @@ def _check_classes(name: str, labels: IntArray, classes: tuple[str, ...]) -> Non
             f"{name} has {counted(rare.size, 'class', 'classes')} of fewer than {LEAST_OF_A_CLASS} "
             f"examples, so that not every set can have one: {listed}."
         )
-
-
-def _balance(labels: IntArray, classes: tuple[str, ...]) -> list[str]:
-    counts = np.bincount(labels)
-    largest, smallest = int(counts.argmax()), int(counts.argmin())
-    if counts[largest] < IMBALANCE * counts[smallest]:
-        return []
-    most = shown(classes[largest])
-    note = (
-        f"Classes are unbalanced: {counts[largest]} examples of {most}, {counts[smallest]} of "
-        f"{shown(classes[smallest])}; always saying {most} is right in "
-        f"{counts[largest] / len(labels):.1%}."
-    )
-    return [note]

@@ -30,7 +30,6 @@ CACHE_VARIABLE = "SCIKIT_LEARN_DATA"
 OPENML = re.compile(r"openml:(?P<name>[^@\s/\\]+)@(?P<version>[1-9][0-9]*)")
 """How data of OpenML are named. The name becomes part of a path, so it leads to no folder."""
 
-
 _TERMS = 2000  # of newsgroups, whose 130,107 would take 80 GB
 
 
@@ -143,13 +142,16 @@ def _openml(name: str, parameters: OpenMLParameters) -> Dataset:
 
     named = OPENML.fullmatch(name)
     assert named  # noqa: S101 - read_source sees to it
+    # From 3.1 on pandas reads a number as the nearest float64 anyway.
+    is_older = [*map(int, pd.__version__.split(".")[:2])] < [3, 1]
+    exactly = {"float_precision": "round_trip"} if is_older else {}
     bunch, notes = _fetched(
         name,
         "fetch_openml",
         name=named["name"],
         version=int(named["version"]),
         target_column=[*parameters.target] or "default-target",
-        read_csv_kwargs=_exactly(pd.__version__),
+        read_csv_kwargs=exactly,
     )
     if not bunch.target_names:
         raise DataError(f"{name} has no target of its own: name a column in `target`.")
@@ -163,12 +165,6 @@ def _openml(name: str, parameters: OpenMLParameters) -> Dataset:
     chosen = parameters.model_copy(update={"target": tuple(bunch.target_names)})
     dataset = from_frame(name, frame, chosen)
     return replace(dataset, notes=(*dataset.notes, *(f"OpenML: {note}" for note in notes)))
-
-
-def _exactly(pandas: str) -> dict[str, str]:
-    """Return what makes pandas read a number as the nearest float64: from 3.1 on it does anyway."""
-    major, minor, *_ = pandas.split(".")
-    return {} if (int(major), int(minor)) >= (3, 1) else {"float_precision": "round_trip"}
 
 
 def _plain(cells: npt.NDArray[Any]) -> npt.NDArray[Any]:

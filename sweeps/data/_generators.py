@@ -20,7 +20,6 @@ from sweeps.errors import DataError, Problem
 LARGEST_SEED = 2**32 - 1
 LARGEST_BYTES = 4_000_000_000  # of generated data, copies and what is computed on the way
 
-
 _NAMES = {
     "seed": "random_state",
     "flip": "flip_y",
@@ -193,7 +192,6 @@ GENERATORS: dict[str, Generator] = {
         REGRESSION, 3, noise=_NOISE, hole=(bool, Field(False, description="whether it has a hole"))
     ),
 }
-"""Every generator by name."""
 
 
 def generator_problems(name: str, parameters: Parameters) -> list[Problem]:
@@ -213,24 +211,20 @@ def generator_problems(name: str, parameters: Parameters) -> list[Problem]:
     return problems
 
 
-def _arguments(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return parameters as scikit-learn takes them."""
-    given |= {key: _CONVERTED[key](given[key]) for key in given.keys() & _CONVERTED}
-    known, names = signature(function).parameters, {key: _NAMES.get(key, key) for key in given}
-    return {name if name in known else f"n_{name}": given[key] for key, name in names.items()}
-
-
 def generate(source: Source) -> Dataset:
     """Return generated data; a data error where the parameters give none that can be used."""
     from sklearn import datasets  # noqa: PLC0415 - takes seconds
 
     generator = GENERATORS[source.name]
     function = getattr(datasets, generator.function or f"make_{source.name}")
-    parameters = generator.parameters.model_validate(dict(source.parameters))
+    given = dict(generator.parameters.model_validate(dict(source.parameters)))
+    given |= {key: _CONVERTED[key](given[key]) for key in given.keys() & _CONVERTED}
+    known, called = signature(function).parameters, {key: _NAMES.get(key, key) for key in given}
+    options = {name if name in known else f"n_{name}": given[key] for key, name in called.items()}
     # What overflows is refused with the rest that is not finite.
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings(action="ignore"):
-            made = function(**_arguments(function, dict(parameters)))
+            made = function(**options)
     except (ArithmeticError, ValueError) as error:
         raise DataError(
             f"{source.name} can't be generated with these parameters: {error}. Choose smaller ones."

@@ -126,16 +126,14 @@ def read_parameters(
     try:
         return model.model_validate(dict(given)), []
     except ValidationError as error:
-        known = [*model.model_fields]
-        return None, [_problem(details, known, owner) for details in error.errors()]
-
-
-def _problem(details: ErrorDetails, known: list[str], owner: str) -> Problem:
-    name, *_ = details["loc"]
-    if details["type"] != "extra_forbidden":
-        return Problem(f".{name}", text_of(details))
-    hint = did_you_mean(name, known) or f" Known: {', '.join(known) or 'none'}."
-    return Problem(f".{name}", f"is no parameter of {owner}.{hint}")
+        known, problems = [*model.model_fields], []
+        for details in error.errors():
+            name, text = details["loc"][0], text_of(details)
+            if details["type"] == "extra_forbidden":
+                hint = did_you_mean(name, known) or f" Known: {', '.join(known) or 'none'}."
+                text = f"is no parameter of {owner}.{hint}"
+            problems.append(Problem(f".{name}", text))
+        return None, problems
 
 
 _ALLOWED: dict[str, str] = {

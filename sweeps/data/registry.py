@@ -34,15 +34,8 @@ from sweeps.data.splits import Dataset, Source
 from sweeps.data.table._features import Room
 from sweeps.errors import DataError, Problem, UserError, did_you_mean, shown
 
-BUNDLED = {
-    "breast_cancer": "load_breast_cancer",
-    "diabetes": "load_diabetes",
-    "digits": "load_digits",
-    "iris": "load_iris",
-    "linnerud": "load_linnerud",
-    "wine": "load_wine",
-}
-"""Functions of `sklearn.datasets` that load what is installed with it, by name."""
+BUNDLED = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine")
+"""What is installed with scikit-learn."""
 
 NAMES = (*BUNDLED, *GENERATORS, *FETCHED)
 """Names of all datasets; those of OpenML, `openml:NAME@VERSION`, and files come on top."""
@@ -104,13 +97,12 @@ def _table(value: object) -> dict[str, Any]:
     if isinstance(value, str):
         is_path = value not in NAMES and not value.startswith(OPENML_START) and is_file(value)
         return {"path" if is_path else "name": value}
+    if isinstance(value, Mapping) and ("name" in value) != ("path" in value):
+        return dict(value)
+    text = "must hold either `name` or `path`, and parameters."
     if not isinstance(value, Mapping):
         text = f"must be a name, a file or a table with one of them, but is {shown(value)}."
-        raise SourceError([Problem("", text)])
-    if ("name" in value) == ("path" in value):
-        text = "must hold either `name` or `path`, and parameters."
-        raise SourceError([Problem("", text)])
-    return dict(value)
+    raise SourceError([Problem("", text)])
 
 
 def _named(given: dict[str, Any]) -> tuple[Source, list[Problem]]:
@@ -166,7 +158,10 @@ def table_of_file(path: str) -> tuple[Sequence[str], list[Sequence[str]]]:
 
 
 def _bundled(name: str) -> Dataset:
-    if name == "digits" and (file := _digits_file()).is_file():
+    # What is read most often needs none of scikit-learn's code.
+    package = getattr(find_spec("sklearn"), "origin", None) or ""
+    file = Path(package).parent / "datasets" / "data" / "digits.csv.gz"
+    if name == "digits" and file.is_file():
         rows = np.loadtxt(file, delimiter=",")
         features = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))
         labels = rows[:, -1].astype(np.int64)
@@ -175,7 +170,7 @@ def _bundled(name: str) -> Dataset:
         )
     from sklearn import datasets  # noqa: PLC0415 - takes seconds
 
-    bunch: Any = getattr(datasets, BUNDLED[name])()
+    bunch: Any = getattr(datasets, f"load_{name}")()
     features = tuple(map(str, bunch.feature_names))
     if name in {"diabetes", "linnerud"}:
         names = bunch.get("target_names", ["disease progression"])
@@ -183,12 +178,6 @@ def _bundled(name: str) -> Dataset:
         return regression(name, bunch.data, targets, names, feature_names=features)
     classes = map(str, bunch.target_names)
     return classification(name, bunch.data, bunch.target, classes, feature_names=features)
-
-
-def _digits_file() -> Path:
-    """Return where scikit-learn keeps what is read most often, which needs none of its code."""
-    package = getattr(find_spec("sklearn"), "origin", None) or ""
-    return Path(package).parent / "datasets" / "data" / "digits.csv.gz"
 
 
 def catalogue() -> list[dict[str, Any]]:

@@ -103,7 +103,11 @@ def prepare(dataset: Dataset, preparation: Preparation, seed: int) -> tuple[Spli
     """
     train, validation, test = _parts(_strata(dataset), preparation, seed)
     inputs = filled(dataset, train)
-    shift, factor = _scale(inputs[train], dataset.groups, preparation.scaling)
+    trained, is_category = inputs[train], dataset.groups >= 0
+    shift, factor = SCALINGS[preparation.scaling](trained)
+    if preparation.scaling != "none":
+        shift[is_category] = 0
+        factor[is_category] = trained[:, is_category].any(axis=0)
     target_shift, target_scale = _target_scaling(dataset, train)
 
     def examples(chosen: IntArray) -> Examples:
@@ -209,15 +213,6 @@ FILLINGS: dict[str, Callable[[Array], float]] = {
     "most_frequent": _most_frequent,
 }
 """Each filling by name: from the values that are there to the one for those that are not."""
-
-
-def _scale(train: Array, groups: IntArray, scaling: str) -> tuple[Array, Array]:
-    shift, factor = SCALINGS[scaling](train)
-    is_category = groups >= 0
-    if scaling != "none" and is_category.any():
-        shift[is_category] = 0
-        factor[is_category] = train[:, is_category].any(axis=0)
-    return shift, factor
 
 
 def _inverse(spread: Array, inputs: Array) -> Array:

@@ -110,13 +110,13 @@ def time_study(experiment: Experiment, folder: Path) -> UpdateTimes:
 def _timed(workload: Workload | TrainerWorkload, rounds: pd.DataFrame) -> Timed:
     table = summarise_timing(rounds.rename(columns={"workload": "group"})).drop(columns="group")
     tensor = rounds[rounds["engine"] == TENSOR]
-    fits = {n: _fit(tensor[tensor["lanes"] == n]) for n in tensor["lanes"].unique().tolist()}
+    each = tensor["wall_seconds"] / tensor["updates"] / tensor["lanes"]
+    fits = {
+        lanes: fit_update_time(tensor["batch_size"][rows].to_numpy(), each[rows].to_numpy())
+        for lanes in tensor["lanes"].unique().tolist()
+        for rows in [tensor["lanes"] == lanes]
+    }
     return Timed(workload, table, fits)
-
-
-def _fit(rounds: pd.DataFrame) -> UpdateTimeFit:
-    each = rounds["wall_seconds"] / rounds["updates"] / rounds["lanes"]
-    return fit_update_time(rounds["batch_size"].to_numpy(), each.to_numpy())
 
 
 def _fit_json(fit: UpdateTimeFit) -> dict[str, Any]:

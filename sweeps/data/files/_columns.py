@@ -97,7 +97,6 @@ class _Examples:
         return np.frombuffer(self.strata, np.int64) * (are_classes and few)
 
     def cells(self) -> dict[str, Cells]:
-        """Return the columns that are not ignored."""
         return {name: self._columns.pop(name).finished() for name in [*self._columns]}
 
     def extend(self, rows: Iterator[Row]) -> None:
@@ -151,7 +150,6 @@ class _Column:
         self.texts: dict[str, int] = {}
 
     def extend(self, cells: Sequence[str]) -> None:
-        """Add cells."""
         texts = self.texts
         if not self._are_numbers:
             self._codes.extend(texts.setdefault(cell, len(texts)) for cell in cells)
@@ -185,7 +183,6 @@ class _Column:
         return math.nan if "." in cell else number_of(cell.replace(self._decimal, "."))
 
     def finished(self) -> Cells:
-        """Return the column."""
         codes = np.frombuffer(self._codes, np.int64)
         return Cells(np.frombuffer(self._numbers), tuple(self.texts), codes)
 

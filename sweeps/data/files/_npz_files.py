@@ -27,9 +27,9 @@ _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 def read(name: str, content: bytes, parameters: NpzParameters) -> Dataset:
     """Return the dataset in an NPZ file."""
     room = Room.of(parameters, len(content))
-    (inputs, wanted), notes = _arrays(name, content, parameters, room)
-    columns = _columns(name, inputs, wanted, parameters, notes)
-    numbered = enumerate(inputs.astype(np.float64, copy=False).T, 1)
+    arrays, notes = _arrays(name, content, parameters, room)
+    columns = _columns(name, arrays, parameters, notes)
+    numbered = enumerate(arrays[0].astype(np.float64, copy=False).T, 1)
     features = {f"feature {number}": Cells(values) for number, values in numbered}
     targets = {column: of_array(values) for column, values in columns.items()}
     locate = "row {}, counted from 0".format
@@ -43,27 +43,21 @@ def _arrays(
     # NumPy warns of headers that Python 2 has written.
     with read_safely(name, "NPZ file"), warnings.catch_warnings(action="ignore"):
         archive = zipfile.ZipFile(io.BytesIO(content))
-        others = _others(name, archive, list(wanted))
+        members = [info.filename for info in archive.infolist()]
+        twice = sorted({member for member in members if members.count(member) > 1})
+        if twice:
+            raise DataError(f"{name} holds {shown(twice[0])} more than once.")
+        known = [member.removesuffix(".npy") for member in members if member.endswith(".npy")]
+        for absent in (key for key in wanted if key not in known):
+            parameter = "inputs" if absent == parameters.inputs else "target"
+            raise DataError(
+                f"{name} has no array {shown(absent)}. Its arrays: "
+                f"{', '.join(map(shown, known)) or 'none'}; name the right one in "
+                f"`{parameter}`.{did_you_mean(absent, known)}"
+            )
         arrays = [_array(name, archive, key, kinds, room) for key, kinds in wanted.items()]
-    listed = ", ".join(map(shown, others))
-    return arrays, [f"Arrays that are left aside: {listed}."] if others else []
-
-
-def _others(name: str, archive: zipfile.ZipFile, wanted: list[str]) -> list[str]:
-    members = [info.filename for info in archive.infolist()]
-    twice = sorted({member for member in members if members.count(member) > 1})
-    if twice:
-        raise DataError(f"{name} holds {shown(twice[0])} more than once.")
-    known = [member.removesuffix(".npy") for member in members if member.endswith(".npy")]
-    absent = [key for key in wanted if key not in known]
-    if absent:
-        parameters = dict(zip(wanted, ("inputs", "target"), strict=False))
-        raise DataError(
-            f"{name} has no array {shown(absent[0])}. Its arrays: "
-            f"{', '.join(map(shown, known)) or 'none'}; name the right one in "
-            f"`{parameters[absent[0]]}`.{did_you_mean(absent[0], known)}"
-        )
-    return [key for key in known if key not in wanted]
+    others = ", ".join(shown(key) for key in known if key not in wanted)
+    return arrays, [f"Arrays that are left aside: {others}."] if others else []
 
 
 def _array(
@@ -108,14 +102,10 @@ def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:  # noqa: ANN4
 
 
 def _columns(
-    name: str,
-    inputs: npt.NDArray[Any],
-    wanted: npt.NDArray[Any],
-    parameters: NpzParameters,
-    notes: list[str],
+    name: str, arrays: list[npt.NDArray[Any]], parameters: NpzParameters, notes: list[str]
 ) -> dict[str, npt.NDArray[Any]]:
     """Return the target's columns."""
-    of_inputs, of_target = parameters.inputs, parameters.target
+    (inputs, wanted), of_inputs, of_target = arrays, parameters.inputs, parameters.target
     shapes = f"{of_inputs} is {inputs.shape} and {of_target} is {wanted.shape}"
     if inputs.ndim != _MATRIX or wanted.ndim not in {1, _MATRIX} or len(inputs) != len(wanted):
         raise DataError(
@@ -129,14 +119,10 @@ def _columns(
     if wanted.shape[1] == 1:
         notes.append(f"{of_target} has one column and is taken for a list.")
         return {of_target: wanted[:, 0]}
-    _refuse_one_hot(name, of_target, wanted, parameters.task)
-    return {f"{of_target} {number}": column for number, column in enumerate(wanted.T, 1)}
-
-
-def _refuse_one_hot(name: str, key: str, wanted: npt.NDArray[Any], task: str) -> None:
     are_flags = wanted.dtype.kind != "U" and np.isin(wanted, (0, 1)).all()
-    if task != REGRESSION and are_flags and (wanted.sum(axis=1) == 1).all():
+    if parameters.task != REGRESSION and are_flags and (wanted.sum(axis=1) == 1).all():
         raise DataError(
-            f"{name}: the target {shown(key)} is one-hot. Give the number of each example's class, "
-            'as with argmax(axis=1), or say `task = "regression"`.'
+            f"{name}: the target {shown(of_target)} is one-hot. Give the number of each example's "
+            'class, as with argmax(axis=1), or say `task = "regression"`.'
         )
+    return {f"{of_target} {number}": column for number, column in enumerate(wanted.T, 1)}

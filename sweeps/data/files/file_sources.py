@@ -15,7 +15,7 @@ from functools import partial
 from os import stat_result
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -241,7 +241,11 @@ def contents_of(name: str, path: Path, limit: int, inside: str = "") -> Iterator
         return
     with TemporaryDirectory() as folder:
         unpacked = Path(folder, "unpacked")
-        _unpack(name, unpack, unpacked, limit)
+        with read_safely(name, "packed file"), unpack() as stream, unpacked.open("wb") as file:
+            while chunk := stream.read(1 << 20):
+                file.write(chunk)
+                if file.tell() > limit:
+                    raise DataError(f"{name} unpacks to more than {gigabytes(limit)}: {_RAISE}")
         yield Contents(name, unpacked, limit, inside, _kind(name, _head(unpacked)))
 
 
@@ -262,15 +266,6 @@ def read_safely(name: str, kind: str, extra: str = "") -> Iterator[None]:
 def _head(path: Path) -> bytes:
     with path.open("rb") as stream:
         return stream.read(HEAD_BYTES)
-
-
-def _unpack(name: str, packed: Callable[[], IO[bytes]], path: Path, limit: int) -> None:
-    """Write what is packed to a file, as far as the limit lets it."""
-    with read_safely(name, "packed file"), packed() as stream, path.open("wb") as unpacked:
-        while chunk := stream.read(1 << 20):
-            unpacked.write(chunk)
-            if unpacked.tell() > limit:
-                raise DataError(f"{name} unpacks to more than {gigabytes(limit)}: {_RAISE}")
 
 
 def _kind(name: str, head: bytes) -> Kind:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bpengine.network import Array, BoolArray, IntArray
 from sweeps.data._dataset import classification, regression
 from sweeps.data.splits import LEAST_OF_A_CLASS, REGRESSION, Dataset
-from sweeps.data.table._cells import Cells, Locate, Markers, TableError, of_array
+from sweeps.data.table._cells import Cells, Locate, Markers, Reading, TableError, of_array
 from sweeps.data.table._choices import (
     CATEGORY,
     DROP,
@@ -26,7 +26,6 @@ from sweeps.data.table._choices import (
 from sweeps.data.table._features import (
     OFTEN_MISSING,
     Features,
-    Reading,
     Room,
     cells_of,
     dense,
@@ -74,37 +73,29 @@ def from_columns(
     The parameters of a table are those of `check_columns`. All that is wrong is reported at once.
     """
     notes, obstacles, target = [*notes], [*obstacles], None
-    markers = Markers.of(parameters.missing_markers)
+    markers, declared = Markers.of(parameters.missing_markers), frozenset(table)
+    if isinstance(parameters, TableParameters):  # without choices of columns, all are kept
+        declared = frozenset((*parameters.keep, *parameters.categorical))
+    often = {CATEGORY: 0.0, DROP: 1.0, REFUSE: 1.0}.get(parameters.missing, OFTEN_MISSING)
+    reading = Reading(name, locate, markers, decimal, declared, often)
     columns = {column: cells.without(markers) for column, cells in table.items()}
     try:
-        target = read_target(
-            name, targets, parameters.task, locate, markers=markers, decimal=decimal
-        )
+        target = read_target(targets, parameters.task, reading)
         target, rows = _usable(name, target, parameters, notes, obstacles)
     except TableError as obstacle:
         obstacles.append(obstacle)
     else:
         columns = {column: cells.rows(rows) for column, cells in columns.items()}
-        in_file, locate = locate, lambda row: in_file(int(rows[row]))
-    features = read_features(name, columns, _reading(table, parameters, locate, decimal))
+        reading = replace(reading, locate=lambda row: locate(int(rows[row])))
+    features = read_features(columns, reading)
     notes += features.notes
     obstacles += features.obstacles
     if (gaps := features.gaps()) and parameters.missing == REFUSE:
-        obstacles.append(_gaps_obstacle(name, gaps, locate))
+        obstacles.append(_gaps_obstacle(gaps, reading))
     if obstacles or target is None:
         raise refusal(obstacles, parameters)
     features = replace(features, notes=tuple(notes))
     return _finished(name, features, target, parameters, Room.of(parameters, read))
-
-
-def _reading(
-    columns: Iterable[str], parameters: DatasetParameters, locate: Locate, decimal: str
-) -> Reading:
-    declared = frozenset(columns)  # without choices of columns, all are kept
-    if isinstance(parameters, TableParameters):
-        declared = frozenset((*parameters.keep, *parameters.categorical))
-    often = {CATEGORY: 0.0, DROP: 1.0, REFUSE: 1.0}.get(parameters.missing, OFTEN_MISSING)
-    return Reading(locate, declared, often, decimal)
 
 
 def _usable(
@@ -179,8 +170,10 @@ def _finished(
         notes.append(_filled(gaps, missing))
     complete = with_indicators(features)
     names, columns = complete.names, {column.name: column.values for column in features.columns}
-    room.check(*dense(name, target.present.size, len(names), target.outputs))
-    values, is_regression = complete.encoded(), target.task == REGRESSION
+    is_regression = target.task == REGRESSION
+    outputs = target.values.shape[1] if is_regression else len(target.classes)
+    room.check(*dense(name, target.present.size, len(names), outputs))
+    values = complete.encoded()
     wanted = target.values[:, 0] if is_regression else target.labels
     notes += [*complete.notes, *suspicions(values, columns, wanted)]
     about: dict[str, Any] = {"groups": complete.groups, "missing": missing, "notes": notes}
@@ -190,13 +183,13 @@ def _finished(
     return classification(name, values, target.labels, target.classes, *target.names, **about)
 
 
-def _gaps_obstacle(name: str, gaps: Mapping[str, Any], locate: Locate) -> TableError:
+def _gaps_obstacle(gaps: Mapping[str, Any], reading: Reading) -> TableError:
     total = counted(sum(map(len, gaps.values())), "value")
     listed = [
-        f"{shown(column)} ({len(rows)}, first in {locate(int(rows[0]))})"
+        f"{shown(column)} ({len(rows)}, first in {reading.locate(int(rows[0]))})"
         for column, rows in gaps.items()
     ]
-    text = f"{name} misses {total} in {counted(len(gaps), 'column')}: {joined(listed)}."
+    text = f"{reading.name} misses {total} in {counted(len(gaps), 'column')}: {joined(listed)}."
     return TableError(text, missing=_NUMBERS_BY)
 
 
@@ -224,10 +217,7 @@ _AS_WELL = 0.02  # as all features together, to within
 def suspicions(
     features: Array, columns: Mapping[str, Array], wanted: Array | IntArray
 ) -> list[str]:
-    """Return notes on copies of examples and on columns that give the target away.
-
-    The features are made of the columns, numbers for categories; whole numbers wanted are classes.
-    """
+    """Return notes on copies of examples and on columns that give the target away."""
     if features.size > SEARCHED_CELLS:
         return []
     goal = np.unique(wanted, return_inverse=True)[1]

@@ -107,6 +107,18 @@ class Cells:
         return replace(self, numbers=np.empty(0), texts=texts, codes=codes)
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How the columns of a table are read."""
+
+    name: str  # of the table
+    locate: Locate
+    markers: Markers
+    decimal: str
+    declared: frozenset[str]  # columns of features that the user keeps, or calls categorical
+    often: float  # more missing texts of a column are a category of their own
+
+
 def number_of(text: str) -> float:
     """Return the number that a text is, to the bit the one nearest to it; NaN if it is none.
 

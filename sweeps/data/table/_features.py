@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
 
-from bpengine.network import Array, BoolArray, IntArray
+from bpengine.network import Array, IntArray
 from sweeps.data.parameters import Limited
 from sweeps.data.table._cells import (
     FEW_WORDS,
     Cells,
     Locate,
+    Reading,
     TableError,
     alike,
     are_whole,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from pandas import Series
 
 LARGEST_WHOLE = 2**53  # from here on float64 can't tell neighbouring whole numbers apart
-TOO_WHOLE = "not below 2^53, where float64 stops being exact; leave it out with `ignore`."
 MOST_CATEGORIES = 256  # of a column; more texts are no categories
 OFTEN_MISSING = 0.05  # of a column: that its value is missing becomes a feature of its own
 FEWEST_TEXTS = 2  # more texts that are all different identify examples rather than sort them
@@ -71,11 +71,6 @@ class Column:
         """Names of the features it becomes."""
         return [f"{self.name}={category}" for category in self.categories] or [self.name]
 
-    @property
-    def missing(self) -> BoolArray:
-        """Whether each example misses it."""
-        return np.isnan(self.values)
-
     def encoded(self) -> Annotated[Array, "example feature"]:
         """Return its features, one-hot if categorical; NaN where missing."""
         if not self.categories:
@@ -114,7 +109,7 @@ class Features:
 
     def gaps(self) -> dict[str, IntArray]:
         """Return the examples that each column with missing values misses."""
-        rows = {column.name: np.flatnonzero(column.missing) for column in self.columns}
+        rows = {column.name: np.flatnonzero(np.isnan(column.values)) for column in self.columns}
         return {name: gaps for name, gaps in rows.items() if gaps.size}
 
     def rows(self, chosen: Annotated[IntArray, "row"]) -> Features:
@@ -123,17 +118,7 @@ class Features:
         return replace(self, columns=tuple(columns))
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How columns of features are read."""
-
-    locate: Locate
-    declared: frozenset[str] = frozenset()  # columns that the user keeps, or calls categorical
-    often: float = OFTEN_MISSING  # more missing texts of a column are a category of their own
-    decimal: str = "."
-
-
-def read_features(name: str, table: Mapping[str, Cells], reading: Reading) -> Features:
+def read_features(table: Mapping[str, Cells], reading: Reading) -> Features:
     """Read columns of features."""
     columns: list[Column] = []
     notes: list[str] = []
@@ -142,7 +127,7 @@ def read_features(name: str, table: Mapping[str, Cells], reading: Reading) -> Fe
         try:
             features, note = _read(cells, column, reading)
         except TableError as error:
-            text = f"{name}, column {shown(column)}: {error}"
+            text = f"{reading.name}, column {shown(column)}: {error}"
             obstacles.append(TableError(text, **(error.remedy or {"ignore": (column,)})))
         else:
             columns += features
@@ -156,7 +141,7 @@ def read_features(name: str, table: Mapping[str, Cells], reading: Reading) -> Fe
     if not columns and all("ignore" in obstacle.remedy for obstacle in obstacles):
         # Without all of them nothing would be left.
         obstacles = [TableError(str(obstacle)) for obstacle in obstacles]
-        obstacles.append(TableError(f"{name} has no column that can be a feature."))
+        obstacles.append(TableError(f"{reading.name} has no column that can be a feature."))
     if obstacles:
         return Features((), obstacles=tuple(obstacles))
     return Features(tuple(columns), (*_notes(columns), *notes))
@@ -292,7 +277,8 @@ def _numbers(values: Array, name: str, reading: Reading) -> tuple[list[Column], 
         )
     if max(-low, high) >= LARGEST_WHOLE and are_whole(values):
         row = int((np.abs(values) >= LARGEST_WHOLE).argmax())
-        raise TableError(f"the whole number in {reading.locate(row)} is {TOO_WHOLE}")
+        text = f"the whole number in {reading.locate(row)} is not below 2^53, where float64 stops"
+        raise TableError(f"{text} being exact; leave it out with `ignore`.")
     return [Column(name, values)], sentinel_note(values)
 
 
@@ -339,9 +325,10 @@ def with_indicators(features: Features) -> Features:
     """Return features with one more for each column of numbers often missing, and a note on it."""
     indicators: dict[bytes, Column] = {}
     for column in features.columns:
-        if not column.categories and column.missing.mean() > OFTEN_MISSING:
+        missing = np.isnan(column.values)
+        if not column.categories and missing.mean() > OFTEN_MISSING:
             # Columns that are missing together, as parts of a date are, have one between them.
-            indicator = Column(f"{column.name} is missing", column.missing * 1.0, (), True)
+            indicator = Column(f"{column.name} is missing", missing * 1.0, (), True)
             indicators.setdefault(indicator.values.tobytes(), indicator)
     names = joined([column.name for column in indicators.values()], _LISTED)
     notes = (f"Features of their own: {names}.",) if names else ()

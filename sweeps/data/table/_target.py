@@ -14,7 +14,7 @@ from sweeps.data.table._cells import (
     FEW_WORDS,
     Cells,
     Locate,
-    Markers,
+    Reading,
     TableError,
     alike,
     are_whole,
@@ -40,11 +40,6 @@ class Target:
     classes: tuple[str, ...]  # numbers in their order, else by the alphabet
     values: Annotated[Array, "example output"]  # NaN where missing; none for classes
     notes: tuple[str, ...]
-
-    @property
-    def outputs(self) -> int:
-        """Outputs of a network for it."""
-        return len(self.classes) or self.values.shape[1]
 
     def rows(self, chosen: Annotated[IntArray, "row"]) -> Target:
         """Return the target of these examples, with the classes that they have."""
@@ -77,51 +72,49 @@ class _Column:
         return f"{shown(self.words[0])} in {locate(int((self.codes == code).argmax()))}"
 
 
-def read_target(
-    name: str,
-    columns: Mapping[str, Cells],
-    task: str,
-    locate: Locate,
-    *,
-    markers: Markers,
-    decimal: str = ".",
-) -> Target:
+def read_target(columns: Mapping[str, Cells], task: str, reading: Reading) -> Target:
     """Read target columns: several are a regression. An empty task is inferred from the column."""
-    read = [_column(column, cells, markers, decimal) for column, cells in columns.items()]
+    read = [_column(name, cells, reading) for name, cells in columns.items()]
     for column in read:
         if not column.texts:
-            raise DataError(f"{name}: the target {shown(column.name)} has no values.")
+            raise DataError(f"{reading.name}: the target {shown(column.name)} has no values.")
     if len(read) > 1:
         words = [column.name for column in read if np.isnan(column.numbers).all()]
         if task == CLASSIFICATION or words:
-            text = f"{name}: a classification has one target column, not {len(read)}."
+            text = f"{reading.name}: a classification has one target column, not {len(read)}."
             raise TableError(text, **({"target": (words[-1],)} if words else {"task": REGRESSION}))
-        return _values(name, read, locate)
+        return _values(read, reading)
     (column,) = read
-    inferred = task or _inferred(name, column, locate)
+    inferred = task or _inferred(column, reading)
     note = "" if task else _note(inferred, column)
     if inferred == REGRESSION:
-        return _values(name, read, locate, note)
-    return _classes(column, note)
+        return _values(read, reading, note)
+    order = np.argsort(column.numbers, kind="stable")  # texts, whose number is NaN, come last
+    classes = tuple(column.texts[code] for code in order)
+    present = column.codes >= 0
+    labels = np.where(present, np.argsort(order)[column.codes], 0)
+    notes = (*filter(None, [note]), *alike(classes, "Classes"))
+    values = np.empty((len(labels), 0))
+    return Target((column.name,), CLASSIFICATION, present, labels, classes, values, notes)
 
 
-def _column(name: str, cells: Cells, markers: Markers, decimal: str) -> _Column:
+def _column(name: str, cells: Cells, reading: Reading) -> _Column:
     as_number = float_of if cells.numbers.size else number_of
-    cells = cells.as_texts().without(markers)
+    cells = cells.as_texts().without(reading.markers)
     texts = sorted({cells.texts[code] for code in cells.used()})
     numbering = {text: code for code, text in enumerate(texts)}
     # The last one is for cells with nothing in them, whose code is -1.
     codes = np.array([*(numbering.get(text, -1) for text in cells.texts), -1])
     numbers = np.array([*map(as_number, texts)])
     column = _Column(name, tuple(texts), numbers, codes[cells.codes])
-    written = written_numbers(texts, decimal, either=True) if column.words else None
+    written = written_numbers(texts, reading.decimal, either=True) if column.words else None
     if written is None:
         return column
     note = f"The target {shown(name)} is read as numbers: {shown(texts[0])} is "
     return replace(column, numbers=written, note=f"{note}{number_name(written[0])}.")
 
 
-def _inferred(name: str, column: _Column, locate: Locate) -> str:
+def _inferred(column: _Column, reading: Reading) -> str:
     """Return the task that a column is for."""
     numbers, counts = _distinct(column)
     if column.words and 2 * counts.sum() <= (column.codes >= 0).sum():
@@ -131,8 +124,8 @@ def _inferred(name: str, column: _Column, locate: Locate) -> str:
         classes = bool(counts.min() >= LEAST_OF_A_CLASS)
     if classes or not column.words:
         return CLASSIFICATION if classes else REGRESSION
-    text = f"{name}: the target {shown(column.name)} holds numbers and text, {column.word(locate)}."
-    raise _wordy(text, column)
+    target = f"{reading.name}: the target {shown(column.name)}"
+    raise _wordy(f"{target} holds numbers and text, {column.word(reading.locate)}.", column)
 
 
 def _distinct(column: _Column) -> tuple[Array, IntArray]:
@@ -166,12 +159,12 @@ def _note(task: str, column: _Column) -> str:
     return f"{text}."
 
 
-def _values(name: str, columns: Sequence[_Column], locate: Locate, note: str = "") -> Target:
+def _values(columns: Sequence[_Column], reading: Reading, note: str = "") -> Target:
     for column in columns:
-        holds = f"{name}: the target {shown(column.name)} holds"
+        holds = f"{reading.name}: the target {shown(column.name)} holds"
         if column.words:
-            text = f"{holds} {column.word(locate)}, but values of a regression are numbers."
-            raise _wordy(text, column)
+            word = column.word(reading.locate)
+            raise _wordy(f"{holds} {word}, but values of a regression are numbers.", column)
         infinite = [column.texts[code] for code in np.flatnonzero(np.isinf(column.numbers))]
         if infinite:
             text = f"{holds} {infinite[0]}, not finite."
@@ -183,13 +176,3 @@ def _values(name: str, columns: Sequence[_Column], locate: Locate, note: str = "
     names = tuple(column.name for column in columns)
     notes = tuple(filter(None, (note, *(column.note for column in columns))))
     return Target(names, REGRESSION, present, np.empty(0, np.int64), (), values, notes)
-
-
-def _classes(column: _Column, note: str) -> Target:
-    order = np.argsort(column.numbers, kind="stable")  # texts, whose number is NaN, come last
-    classes = tuple(column.texts[code] for code in order)
-    present = column.codes >= 0
-    labels = np.where(present, np.argsort(order)[column.codes], 0)
-    notes = (*filter(None, [note]), *alike(classes, "Classes"))
-    values = np.empty((len(labels), 0))
-    return Target((column.name,), CLASSIFICATION, present, labels, classes, values, notes)

@@ -10,11 +10,10 @@ import pytest
 from refused import refusal as refused_by
 from refused import states
 
-from sweeps.data.table._cells import MISSING_MARKERS, Markers, TableError
+from sweeps.data.table._cells import MISSING_MARKERS, Markers, Reading, TableError
 from sweeps.data.table._choices import refuse
 from sweeps.data.table._features import (
     Features,
-    Reading,
     Room,
     cells_of,
     dense,
@@ -31,8 +30,9 @@ def read(
         name: cells_of(frame[name], categorical=name in categorical).without(markers)
         for name in columns
     }
-    reading = Reading(lambda row: f"line {row + 2}", frozenset((*categorical, *keep)))
-    return read_features("my.csv", table, reading)
+    declared = frozenset((*categorical, *keep))
+    reading = Reading("my.csv", lambda row: f"line {row + 2}", markers, ".", declared, 0.05)
+    return read_features(table, reading)
 
 
 def obstacle(cells: list[Any], **chosen: Any) -> TableError:

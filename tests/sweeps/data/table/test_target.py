@@ -10,14 +10,15 @@ import pytest
 from refused import refusal as refused_by
 from refused import states
 
-from sweeps.data.table._cells import MISSING_MARKERS, Markers, TableError, of_array
+from sweeps.data.table._cells import MISSING_MARKERS, Markers, Reading, TableError, of_array
 from sweeps.data.table._target import Target, read_target
 
 
 def read(*columns: Any, task: str = "", markers: Sequence[str] | None = None) -> Target:
     named = {f"y{number}": of_array(np.asarray(column)) for number, column in enumerate(columns, 1)}
     markers = Markers.of(MISSING_MARKERS if markers is None else markers)
-    return read_target("my.csv", named, task, lambda row: f"line {row + 2}", markers=markers)
+    reading = Reading("my.csv", lambda row: f"line {row + 2}", markers, ".", frozenset(), 0.05)
+    return read_target(named, task, reading)
 
 
 def texts(*cells: Any) -> Any:
