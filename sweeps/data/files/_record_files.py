@@ -21,6 +21,11 @@ from sweeps.errors import DataError, did_you_mean, gigabytes, shown
 
 _JSON_COPIES = 8  # times its text JSON takes when it is read at once, about
 _LARGEST_LINE = 20_000_000  # bytes
+_INDEX = re.compile(r"__index_level_\d+__")
+_ROWS_AT_ONCE = 4096
+_TEXT = ("string", "large_string")
+_CATEGORY = ("dictionary",)
+_KINDS = ("integer", "floating", "boolean", *_TEXT, "decimal", "date", "timestamp", "time")
 
 
 def read_json(contents: Contents, _parameters: FileParameters) -> Rows:
@@ -157,13 +162,6 @@ def _chosen(contents: Contents, what: str, known: Sequence[str]) -> str:
         f"{file} {wanted}: {', '.join(map(shown, known[:20])) or 'none'}. Name one, such as "
         f"{file}{INSIDE}{known[0] if known else what}.{did_you_mean(contents.inside, known)}"
     )
-
-
-_INDEX = re.compile(r"__index_level_\d+__")
-_ROWS_AT_ONCE = 4096
-_TEXT = ("string", "large_string")
-_CATEGORY = ("dictionary",)
-_KINDS = ("integer", "floating", "boolean", *_TEXT, "decimal", "date", "timestamp", "time")
 
 
 def read_arrow(contents: Contents, parameters: FileParameters) -> Rows:

@@ -27,6 +27,45 @@ from sweeps.errors import DataError, Problem, UserError, did_you_mean_path, giga
 INSIDE = "::"
 """What separates a file from the table or sheet in it that is meant: `file.db::table`."""
 
+HEAD_BYTES = 4096
+Kind = Literal["text", "arff", "json", "excel", "sqlite", "parquet", "arrow"]
+
+_UNPACKERS: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
+_KINDS: dict[bytes, Kind] = {
+    b"PAR1": "parquet",
+    b"ARROW1": "arrow",
+    b"SQLite format 3\0": "sqlite",
+    b"@relation": "arff",
+    b"{": "json",
+    b"[": "json",
+}
+_STRANGE = {
+    b"PK\x03\x04": "an archive in an archive: unpack it",
+    b"\x1f\x8b": "compressed twice: decompress it",
+    b"FEA1": "of Feather's first version: write it with a newer one",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save it as .xlsx",
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"GIF8": "a GIF image",
+    b"%PDF": "a PDF document",
+    b"\x7fELF": "a program",
+    b"\x89HDF": "an HDF5 file: write the table as Parquet",
+    b"\x93NUMPY": "one NumPy array: write features and target with numpy.savez",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x05": "a Python pickle",
+    b"version https://git-lfs": "a pointer to a file that Git LFS has not fetched",
+    b"<!doctype html": "an HTML page",
+    b"<html": "an HTML page",
+    b"<?xml": "an XML document",
+}
+_TAR = slice(257, 262)  # where an archive of tar's says that it is one
+_PACKAGES = {"parquet": "pyarrow", "excel": "openpyxl"}  # by the extra that installs them
+_RAISE = "raise `limit_gb` to read it."
+
 
 class FileParameters(TableParameters):
     """A table in a file."""
@@ -165,46 +204,6 @@ def _readable(path: Path, error: type[UserError]) -> Iterator[None]:
         raise error(f"{path} does not exist.{did_you_mean_path(path)}") from None
     except OSError as refused:
         raise error(f"{path} can't be read: {refused.strerror}.") from None
-
-
-HEAD_BYTES = 4096
-Kind = Literal["text", "arff", "json", "excel", "sqlite", "parquet", "arrow"]
-
-_UNPACKERS: dict[bytes, Callable[..., Any]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
-    b"\xfd7zXZ": lzma.open,
-}
-_KINDS: dict[bytes, Kind] = {
-    b"PAR1": "parquet",
-    b"ARROW1": "arrow",
-    b"SQLite format 3\0": "sqlite",
-    b"@relation": "arff",
-    b"{": "json",
-    b"[": "json",
-}
-_STRANGE = {
-    b"PK\x03\x04": "an archive in an archive: unpack it",
-    b"\x1f\x8b": "compressed twice: decompress it",
-    b"FEA1": "of Feather's first version: write it with a newer one",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook: save it as .xlsx",
-    b"\x89PNG": "a PNG image",
-    b"\xff\xd8\xff": "a JPEG image",
-    b"GIF8": "a GIF image",
-    b"%PDF": "a PDF document",
-    b"\x7fELF": "a program",
-    b"\x89HDF": "an HDF5 file: write the table as Parquet",
-    b"\x93NUMPY": "one NumPy array: write features and target with numpy.savez",
-    b"\x80\x04": "a Python pickle",
-    b"\x80\x05": "a Python pickle",
-    b"version https://git-lfs": "a pointer to a file that Git LFS has not fetched",
-    b"<!doctype html": "an HTML page",
-    b"<html": "an HTML page",
-    b"<?xml": "an XML document",
-}
-_TAR = slice(257, 262)  # where an archive of tar's says that it is one
-_PACKAGES = {"parquet": "pyarrow", "excel": "openpyxl"}  # by the extra that installs them
-_RAISE = "raise `limit_gb` to read it."
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,13 @@ if TYPE_CHECKING:
 
 _NUMBERS_BY = "median"  # numbers are imputed by it where categories are missing as one
 _OTHER = "other"  # what rare classes are merged to
+SEARCHED_CELLS = 20_000_000  # larger tables are not searched
+GLANCE = 500  # examples that a first look is taken at
+SAMPLE = 2_000  # examples that trees are fitted to, one half, and judged by, the other
+_LEAST = 40  # examples from which trees say something
+_BINS = 16  # ranges of a column, as a tree of depth 4 makes
+_NEARLY, _ALL = 0.8, 0.95  # of what there is to explain: looked at again, and noted
+_AS_WELL = 0.02  # as all features together, to within
 
 
 def from_frame(name: str, frame: DataFrame, parameters: TableParameters) -> Dataset:
@@ -203,15 +210,6 @@ def _filled(gaps: Mapping[str, Any], missing: str) -> str:
 
 def _dropped(rows: BoolArray, which: str) -> str:
     return f"Dropped {int(rows.sum())} of {rows.size} examples {which}."
-
-
-SEARCHED_CELLS = 20_000_000  # larger tables are not searched
-GLANCE = 500  # examples that a first look is taken at
-SAMPLE = 2_000  # examples that trees are fitted to, one half, and judged by, the other
-_LEAST = 40  # examples from which trees say something
-_BINS = 16  # ranges of a column, as a tree of depth 4 makes
-_NEARLY, _ALL = 0.8, 0.95  # of what there is to explain: looked at again, and noted
-_AS_WELL = 0.02  # as all features together, to within
 
 
 def suspicions(

@@ -26,6 +26,23 @@ MISSING_MARKERS = ("NA", "N/A", "NaN", "null", "None", "?", ".")
 FEW_WORDS = 5  # among numbers may represent missing values
 
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
+_DAYS = (
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%d.%m.%Y",
+    "%d-%m-%Y",
+    "%Y/%m/%d",
+    "%d-%b-%Y",
+    "%d %b %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+)
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p")
+_ISO = "ISO 8601"
+_FORMS = (_ISO, *(day + time for day in _DAYS for time in _TIMES))
+"""Forms of dates; of several that fit, the first is taken."""
 
 
 class TableError(DataError):
@@ -206,25 +223,6 @@ def alike(names: Sequence[str], what: str) -> list[str]:
         if first != name:
             notes.append(f"{what} {shown(first)} and {shown(name)} are hard to distinguish.")
     return notes
-
-
-_DAYS = (
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%d.%m.%Y",
-    "%d-%m-%Y",
-    "%Y/%m/%d",
-    "%d-%b-%Y",
-    "%d %b %Y",
-    "%b %d, %Y",
-    "%B %d, %Y",
-    "%m/%d/%y",
-    "%d/%m/%y",
-)
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p")
-_ISO = "ISO 8601"
-_FORMS = (_ISO, *(day + time for day in _DAYS for time in _TIMES))
-"""Forms of dates; of several that fit, the first is taken."""
 
 
 def date_features(texts: Sequence[str]) -> tuple[str, dict[str, Array]]:
