@@ -34,20 +34,13 @@ def cautions(analysis: Analysis) -> list[Statement]:
     record = analysis.scaling.main
     doubts = {
         "not-reached": not_reached(record) if record else "",
-        "diverged": _diverged(analysis),
-        "few-seeds": _few_seeds(analysis),
+        **_of_seeds(analysis),
         **_of_timing(analysis),
         **_of_missing(analysis),
         "failed": _failed(analysis),
         **(_of_fits(record, analysis.scaling.update_time) if record else {}),
     }
-    rest = {
-        **_of_rates(analysis),
-        "one-split": _one_split(analysis),
-        "saturated": _saturated(analysis),
-        "large-batch": _large_batch(analysis),
-    }
-    ordered = ((3, answer), (2, doubts), (1, rest))
+    ordered = ((3, answer), (2, doubts), (1, _of_rates(analysis) | _of_data(analysis)))
     return [
         Statement(kind, text, severity)
         for severity, texts in ordered
@@ -88,24 +81,23 @@ def _optimistic(analysis: Analysis) -> str:
     )
 
 
-def _few_seeds(analysis: Analysis) -> str:
-    few = analysis.measured[analysis.measured["seeds"] < SEEDS_FOR_INTERVAL]
-    if few.empty:
-        return ""
-    least = plural(int(few["seeds"].min()), "seed")
-    return (
-        f"Batch {_where(analysis, few)}: results of as few as {least}. Single values and medians "
-        f"are shown; an interval needs {SEEDS_FOR_INTERVAL} seeds."
+def _of_seeds(analysis: Analysis) -> dict[str, str]:
+    """How many seeds diverged, and where few are left."""
+    counts, few = (
+        analysis.counts,
+        analysis.measured[analysis.measured["seeds"] < SEEDS_FOR_INTERVAL],
     )
-
-
-def _one_split(analysis: Analysis) -> str:
-    if analysis.plan.split_seed is None or analysis.measured.empty:
-        return ""
-    return (
-        "All seeds share one split of the data. Intervals cover the randomness of training, not "
-        f"which {count(analysis.items)} examples are in the {analysis.part} set."
-    )
+    texts = {}
+    if counts.run and (share := counts.diverged / counts.run) >= DIVERGED_SHARE:
+        rates = "their learning rates are too large"
+        texts["diverged"] = f"{percent(share)} of the trials diverged: {rates}."
+    if len(few):
+        least = plural(int(few["seeds"].min()), "seed")
+        texts["few-seeds"] = (
+            f"Batch {_where(analysis, few)}: results of as few as {least}. Single values and "
+            f"medians are shown; an interval needs {SEEDS_FOR_INTERVAL} seeds."
+        )
+    return texts
 
 
 def _of_missing(analysis: Analysis) -> dict[str, str]:
@@ -176,16 +168,6 @@ def _coarse(analysis: Analysis) -> str:
     )
 
 
-def _diverged(analysis: Analysis) -> str:
-    counts = analysis.counts
-    if counts.run == 0 or counts.diverged / counts.run < DIVERGED_SHARE:
-        return ""
-    return (
-        f"{percent(counts.diverged / counts.run)} of the trials diverged: their learning rates are "
-        "too large."
-    )
-
-
 def _failed(analysis: Analysis) -> str:
     if analysis.counts.failed == 0:
         return ""
@@ -202,16 +184,10 @@ def _of_timing(analysis: Analysis) -> dict[str, str]:
     """Times that are missing, or that another machine load may have made."""
     if analysis.study.finished:
         return {}
-    timed = {*analysis.alone["batch_size"]}
+    timed, table = {*analysis.alone["batch_size"]}, analysis.timing
     absent = [size for size in analysis.tried if size not in timed]
     untimed = _at(analysis, absent, "update times were not measured.")
     nothing = "Update times have not been measured: nothing is known about time."
-    return {"untimed": untimed if timed else nothing, "busy": _busy(analysis)}
-
-
-def _busy(analysis: Analysis) -> str:
-    """What disturbed the benchmark."""
-    table = analysis.timing
     contended = table[table["contended"]]
     least = percent(float(contended["cpu_share"].min()))
     signs = {
@@ -219,38 +195,38 @@ def _busy(analysis: Analysis) -> str:
         f"its rounds differ by more than {UNSTEADY_ABOVE:.0%}": table[table["unsteady"]],
     }
     texts = [f"{s} (batch {_where(analysis, rows)})" for s, rows in signs.items() if len(rows)]
-    if not texts:
-        return ""
-    return (
+    busy = (
         f"Other programs disturbed the benchmark: {' and '.join(texts)}. Times may be too long; on "
         "a quiet machine, `bpsweep time` measures them again."
     )
+    return {"untimed": untimed if timed else nothing, "busy": busy if texts else ""}
 
 
 def _where(analysis: Analysis, timing: pd.DataFrame) -> str:
     return sizes(sorted({*timing["batch_size"].tolist()}), analysis.tried)
 
 
-def _saturated(analysis: Analysis) -> str:
-    if analysis.plan.metric != "accuracy" or not analysis.items:
-        return ""
-    if not analysis.batch_sizes["metric"].max() > 1 - 1 / analysis.items:
-        return ""
-    return (
-        f"At the best batch size fewer than one of {count(analysis.items)} examples is "
-        "misclassified on average: the data are too easy to separate good settings."
-    )
-
-
-def _large_batch(analysis: Analysis) -> str:
-    plan = analysis.plan
+def _of_data(analysis: Analysis) -> dict[str, str]:
+    """What these examples, and how they are split, can't show."""
+    plan, items, texts = analysis.plan, analysis.items, {}
+    if plan.split_seed is not None and len(analysis.measured):
+        texts["one-split"] = (
+            "All seeds share one split of the data. Intervals cover the randomness of training, "
+            f"not which {count(items)} examples are in the {analysis.part} set."
+        )
+    best = analysis.batch_sizes["metric"].max()
+    if plan.metric == "accuracy" and items and best > 1 - 1 / items:
+        texts["saturated"] = (
+            f"At the best batch size fewer than one of {count(items)} examples is misclassified on "
+            "average: the data are too easy to separate good settings."
+        )
     large = [size for size in analysis.tried if size > LARGE_BATCH_SHARE * analysis.most_items]
-    if not large:
-        return ""
-    main = analysis.scaling.main
-    fits = " The fit of updates to the target ignores that." if main and main.fit.near_all else ""
-    return (
-        f"Batch {sizes(large, analysis.tried)}: more than a quarter of the "
-        f"{count(plan.train_items)} training examples. Such a batch's gradient has less noise than "
-        f"its size implies.{fits}"
-    )
+    if large:
+        main = analysis.scaling.main
+        fits = " The fit of updates to the target ignores that."
+        texts["large-batch"] = (
+            f"Batch {sizes(large, analysis.tried)}: more than a quarter of the "
+            f"{count(plan.train_items)} training examples. Such a batch's gradient has less noise "
+            f"than its size implies.{fits if main and main.fit.near_all else ''}"
+        )
+    return texts
