@@ -58,7 +58,6 @@ from reports.stats.models.noise_scale import (
     compare_with_critical,
     noise_along_training,
 )
-from reports.stats.models.optimal_batch import fastest_batch
 from reports.stats.models.simulated_workers import simulate_group
 from reports.stats.models.steps_to_target import NEAR_ALL
 
@@ -97,7 +96,7 @@ def scaling_records(
             tuning=tuning_runs.get(key, unmeasured),
             fit=steps[key],
             best=best_batch_for_time(steps[key], time),
-            named=fastest_batch(tuning_steps[key], time).batch_size,
+            named=best_batch_for_time(tuning_steps[key], time).batch_size,
             noise=noise_on_the_way(noise[group], tables[key], steps[key]),
         )
 

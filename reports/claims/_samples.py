@@ -109,7 +109,10 @@ def remedies(groups: Groups) -> Iterator[Sample]:
     for group in groups:
         base = plain.get(_setting(group.plan))
         if _usual(group.plan, ADAPTIVE) and base is not None:
-            budget = f"{_equal_budget(group)}; {_effort([group, base])}"
+            # Learning rates that each was tuned with, at the batch size with the most of them.
+            rates, other = (int(each.batch_sizes["tried_rates"].max()) for each in (group, base))
+            effort = f"{rates} rates each" if rates == other else f"{rates} rates against {other}"
+            budget = f"{_equal_budget(group)}; {effort}"
             yield from sample_of("mitigation", [group, base], _less(group, base), budget)
             yield from _tuned_fall("adaptive fall", group)
 
@@ -123,12 +126,6 @@ def _less(adaptive: Analysis, plain: Analysis) -> pd.Series[float]:
         for group, table in zip((adaptive, plain), tables, strict=True)
     )
     return (first - second).dropna()
-
-
-def _effort(groups: Groups) -> str:
-    """How many learning rates each was tuned with, at the batch size with the most of them."""
-    rates, other = (int(group.batch_sizes["tried_rates"].max()) for group in groups)
-    return f"{rates} rates each" if rates == other else f"{rates} rates against {other}"
 
 
 def usual_sizes(groups: Groups) -> Iterator[Sample]:
@@ -204,23 +201,18 @@ def predictions(groups: Groups) -> Iterator[Sample]:
 
 def _by_noise(group: Analysis, record: TargetRecord) -> float | None:
     """`sqrt(B_noise alpha / beta)`: the noise scale where the tuning seeds are fastest."""
-    doubling = group.scaling.update_time.doubling_batch_size
+    results, doubling = group.results, group.scaling.update_time.doubling_batch_size
     means = _seconds(group, record.tuning).mean()
     reached = means[np.isfinite(means)]
     if doubling is None or reached.empty:
         return None
-    scales = _noise_on_the_way(group, record).set_index("batch_size")["noise_scale"]
-    scale = scales.get(reached.idxmin(), math.nan)
-    return None if math.isnan(scale) else math.sqrt(scale * doubling)
-
-
-def _noise_on_the_way(group: Analysis, record: TargetRecord) -> pd.DataFrame:
-    """The noise scale of each batch size, averaged over the tuning seeds' way to the target."""
-    results = group.results
+    # Averaged over the tuning seeds' way to the target.
     runs = tuned(results.trials, select_rates(group.cells), TUNING_STAGES)
     points = points_of(runs, results.curves, results.description.tuning_seeds)
     until = record.tuning.groupby("batch_size")["updates"].median()
-    return average_noise(points[points["updates"] <= points["batch_size"].map(until)])
+    noise = average_noise(points[points["updates"] <= points["batch_size"].map(until)])
+    scale = noise.set_index("batch_size")["noise_scale"].get(reached.idxmin(), math.nan)
+    return None if math.isnan(scale) else math.sqrt(scale * doubling)
 
 
 def _seconds(group: Analysis, crossings: pd.DataFrame) -> pd.DataFrame:

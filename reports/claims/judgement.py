@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,30 +63,26 @@ class ClaimVerdict:
 def claims_of(groups: Sequence[Analysis]) -> tuple[ClaimVerdict, ...]:
     """Judge every claim by the numbers of a study's groups."""
     learned = [group for group in groups if group.learned]
-    return tuple(
-        _verdict(claim, groups)
-        if claim.name in {"C1", "C2"} or len(learned) == len(groups)
+    verdicts = []
+    for claim, sampled in zip(CLAIMS, _SAMPLES, strict=True):
         # Networks that all give one answer to everything lose nothing with any batch size.
-        else _verdict(
-            replace(claim, needs=f"networks that learn something, {claim.needs}"), learned
-        )
-        for claim in CLAIMS
-    )
+        if claim.name in {"C1", "C2"} or len(learned) == len(groups):
+            verdicts.append(_verdict(claim, sampled(groups)))
+        else:
+            needs = f"networks that learn something, {claim.needs}"
+            verdicts.append(_verdict(replace(claim, needs=needs), sampled(learned)))
+    return tuple(verdicts)
 
 
-_SAMPLES = {
-    "C1": samples.vectorized,
-    "C2": samples.shards,
-    "C3": samples.falls,
-    "C4": samples.remedies,
-    "C5": samples.usual_sizes,
-    "C6": samples.splitting,
-    "C7": samples.predictions,
-}
+_SAMPLES = (
+    *(samples.vectorized, samples.shards, samples.falls, samples.remedies),
+    *(samples.usual_sizes, samples.splitting, samples.predictions),
+)
+"""What bears on each claim, in their order."""
 
 
-def _verdict(claim: Claim, groups: Sequence[Analysis]) -> ClaimVerdict:
-    evidence = judged([*_SAMPLES[claim.name](groups)])
+def _verdict(claim: Claim, compared: Iterable[Sample]) -> ClaimVerdict:
+    evidence = judged([*compared])
     kinds = {
         kind: alike
         for kind in claim.comparisons
@@ -119,17 +115,13 @@ def _effect(evidence: Sequence[Sample]) -> str:
     sizes = ends.pop() if len(ends) == 1 else None
     between = f"batch size {sizes[0]} to {sizes[1]}" if sizes else kind.ends
     sentence = kind.text.format(metric=listing([*metrics]), effect=effect, ends=between)
-    return f"{sentence} ({_interval(finding, evidence)}{_tally(evidence)})"
-
-
-def _interval(finding: Finding, evidence: Sequence[Sample]) -> str:
-    missed = sum(int(np.isinf(each.values).sum()) for each in evidence)
+    span = evidence[0].span(finding.low, finding.high)
+    interval = f"95% CI {span}, {plural(finding.count, 'round' if kind.timed else 'seed')}"
     if math.isnan(finding.low):
-        runs = sum(len(each.values) for each in evidence)
-        return f"{missed} of {runs} runs miss the target" if missed else "no interval"
-    first = evidence[0]
-    unit = "round" if first.kind.timed else "seed"
-    return f"95% CI {first.span(finding.low, finding.high)}, {plural(finding.count, unit)}"
+        values = np.concatenate([each.values for each in evidence])
+        missed = int(np.isinf(values).sum())
+        interval = f"{missed} of {values.size} runs miss the target" if missed else "no interval"
+    return f"{sentence} ({interval}{_tally(evidence)})"
 
 
 def _tally(evidence: Sequence[Sample]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import pandas as pd
 from matplotlib.axes import Axes
 
-from reports.charts.base import Chart, in_words, interval_text, style, values, with_readings
+from reports.charts.base import Chart, Row, in_words, interval_text, style, values, with_readings
 from reports.charts.groups import groups, metrics
 from reports.compare._matches import Matches, Pair
 from reports.recommend import Analysis
@@ -19,17 +20,19 @@ _WORDS = 40
 
 def match_charts(matches: Matches) -> list[Chart]:
     """Return the figures that the data allow, for one matched group after the other."""
-    made: list[Chart] = []
-    firsts = {id(pair.first): pair.first for pair in matches.pairs}
-    for number, first in enumerate(firsts.values(), start=1):
-        pairs = [pair for pair in matches.pairs if pair.first is first]
-        makers = (_metric, _difference, _update)
-        made += [chart for make in makers if (chart := make(matches, first, pairs, number))]
-    return made
+    by_first: dict[int, list[Pair]] = {}
+    for pair in matches.pairs:
+        by_first.setdefault(id(pair.first), []).append(pair)
+    return [
+        replace(chart, name=f"{chart.name}-{number}")
+        for number, pairs in enumerate(by_first.values(), start=1)
+        for make in (_metric, _difference, _update)
+        if (chart := make(matches, pairs))
+    ]
 
 
-def _metric(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
-    alike = [pair for pair in pairs if pair.comparable]
+def _metric(matches: Matches, pairs: list[Pair]) -> Chart | None:
+    first, alike = pairs[0].first, [pair for pair in pairs if pair.comparable]
     shown = [(matches.first, first), *((pair.study, pair.other) for pair in alike)]
     table = pd.concat([metrics(each, _short(name)) for name, each in shown], ignore_index=True)
     if not alike or table["group"].nunique() < 2 or len(shown) > len(style.LOOKS):  # noqa: PLR2004
@@ -37,7 +40,7 @@ def _metric(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -
     label = capitalised(first.metric)
     best, text = table.groupby("group", sort=False)["metric"].max(), first.measure.text
     return Chart(
-        name=f"{NAMES[0]}-{number}",
+        name=NAMES[0],
         heading=f"{label} in each study{_of(matches, first)}",
         finding=(
             f"The {len(best)} studies attain at most {text(best.min())} to {text(best.max())} "
@@ -72,7 +75,8 @@ def differences(ax: Axes, table: pd.DataFrame, *, measure: Measure) -> None:
     style.name_ends(ax, names if len(shown) > 1 else [])
 
 
-def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
+def _difference(matches: Matches, pairs: list[Pair]) -> Chart | None:
+    first = pairs[0].first
     cells = matches.cells[matches.cells["group"] == first.plan.group]
     table = cells.assign(group=cells["study"].map(_short)).dropna(subset="difference")
     if table.empty or len(pairs) > len(style.LOOKS):
@@ -80,8 +84,13 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: in
     signed, change = first.measure.signed, first.measure.change
     most = table.sort_values("difference", key=abs, kind="stable").iloc[-1]
     established = int(table["established"].sum())
+    readings = [
+        f"batch size {row['batch_size']}: {row['group']} {change(row['difference'])}"
+        f"{interval_text(row, 'difference', first.measure.signed_span)}"
+        for row in table.to_dict("records")
+    ]
     return Chart(
-        name=f"{NAMES[1]}-{number}",
+        name=NAMES[1],
         heading=f"Difference from {_short(matches.first)}{_of(matches, first)}",
         finding=(
             f"Largest difference: {change(most['difference'])}, {most['group']} at batch size "
@@ -100,13 +109,7 @@ def _difference(matches: Matches, first: Analysis, pairs: list[Pair], number: in
             difference_low=signed,
             difference_high=signed,
         ),
-        table=table.assign(
-            reading=[
-                f"batch size {row['batch_size']}: {row['group']} {change(row['difference'])}"
-                f"{interval_text(row, 'difference', first.measure.signed_span)}"
-                for row in table.to_dict("records")
-            ]
-        ),
+        table=table.assign(reading=readings),
         figure=partial(differences, measure=first.measure),
         right=style.NAMED if len({*table["group"]}) > 1 else Chart.right,
     )
@@ -119,14 +122,15 @@ def update_times(ax: Axes, table: pd.DataFrame) -> None:
     style.lines_by(ax, table, "seconds_per_update", "group")
 
 
-def _update(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -> Chart | None:
+def _update(matches: Matches, pairs: list[Pair]) -> Chart | None:
+    first = pairs[0].first
     shown = [(matches.first, first), *((pair.study, pair.other) for pair in pairs)]
+
+    def takes(row: Row) -> str:
+        return f"{seconds(row['seconds_per_update'])} per update"
+
     frames = [
-        with_readings(
-            group,
-            group.batch_sizes,
-            lambda row: f"{seconds(row['seconds_per_update'])} per update",
-        ).assign(group=_short(name))
+        with_readings(group, group.batch_sizes, takes).assign(group=_short(name))
         for name, group in shown
     ]
     table = pd.concat(frames, ignore_index=True).dropna(subset="seconds_per_update")
@@ -134,7 +138,7 @@ def _update(matches: Matches, first: Analysis, pairs: list[Pair], number: int) -
         return None
     fastest = table.sort_values("seconds_per_update", kind="stable").iloc[0]
     return Chart(
-        name=f"{NAMES[2]}-{number}",
+        name=NAMES[2],
         heading=f"Time per update in each study{_of(matches, first)}",
         finding=(
             f"Shortest time of an update: {seconds(fastest['seconds_per_update'])}, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.compare._matches import Matches, Pair, Rerun, machine
+from reports.compare._matches import Matches, Rerun, machine
 from reports.recommend import Analysis
 from reports.schema import capitalised, listing, plural, times, visible
 from reports.stats import CONFIDENCE
@@ -29,13 +29,27 @@ def findings(matches: Matches) -> list[Statement]:
 
 def cautions_of(matches: Matches) -> list[Statement]:
     """Return the warnings."""
-    texts = [("settings", _changed(pair)) for pair in matches.pairs if pair.changed]
-    texts += [("parts", _other_part(pair)) for pair in matches.pairs if not pair.comparable]
-    for name, study in matches.studies.items():
-        if study.missing:
-            left = plural(study.missing, "planned trial")
-            texts.append(("partial", f"{_called(name)} is not complete: {left} have not run."))
-    return [Statement(kind, text) for kind, text in texts]
+    settings, parts, partial = [], [], []
+    for pair in matches.pairs:
+        first, other, study = pair.first, pair.other, _called(pair.study)
+        group = f"Group “{visible(first.plan.group, most=_WORDS)}”"
+        if pair.changed:
+            settings.append(
+                f"{group} has other settings in {study}: {listing(pair.changed)}. Differences may "
+                "be due to any of them."
+            )
+        if not pair.comparable:
+            parts.append(
+                f"{group} can't be compared: the first study shows its {first.metric} on "
+                f"{plural(first.items, 'example')}, {study} its {other.metric} on "
+                f"{plural(other.items, 'example')}."
+            )
+    for name, each in matches.studies.items():
+        if each.missing:
+            left = plural(each.missing, "planned trial")
+            partial.append(f"{_called(name)} is not complete: {left} have not run.")
+    texts = {"settings": settings, "parts": parts, "partial": partial}
+    return [Statement(kind, text) for kind, alike in texts.items() for text in alike]
 
 
 def method_of(matches: Matches) -> list[str]:
@@ -128,24 +142,5 @@ def _rerun(matches: Matches, rerun: Rerun) -> str:
     )
     if rerun.equal == rerun.trials:
         return f"{shared} All of them have the same metrics, to the last bit."
-    return (
-        f"{shared} {rerun.equal:,} of them have the same metrics to the last bit; the others "
-        f"differ by up to {rerun.largest:.2g}."
-    )
-
-
-def _changed(pair: Pair) -> str:
-    changed = f"{_group(pair)} has other settings in {_called(pair.study)}: {listing(pair.changed)}"
-    return f"{changed}. Differences may be due to any of them."
-
-
-def _other_part(pair: Pair) -> str:
-    return (
-        f"{_group(pair)} can't be compared: the first study shows its {pair.first.metric} on "
-        f"{plural(pair.first.items, 'example')}, {_called(pair.study)} its {pair.other.metric} on "
-        f"{plural(pair.other.items, 'example')}."
-    )
-
-
-def _group(pair: Pair) -> str:
-    return f"Group “{visible(pair.first.plan.group, most=_WORDS)}”"
+    others = f"the others differ by up to {rerun.largest:.2g}"
+    return f"{shared} {rerun.equal:,} of them have the same metrics to the last bit; {others}."

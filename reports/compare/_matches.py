@@ -143,33 +143,29 @@ def _settings(analysis: Analysis) -> dict[str, str]:
 
 def _pairs(firsts: Sequence[Analysis], name: str, others: Sequence[Analysis]) -> list[Pair]:
     """Match groups with the same settings first, then those that are the only ones left."""
-    left, matched = list(others), dict[int, Analysis]()
-    for exact in (True, False):
-        for number, first in enumerate(firsts):
-            fitting = [
-                other
-                for other in left
-                if _key(other) == _key(first)
-                and (not exact or _settings(other) == _settings(first))
-            ]
-            rivals = [
-                f for p, f in enumerate(firsts) if p not in matched and _key(f) == _key(first)
-            ]
-            if number not in matched and fitting and (exact or len(fitting) == len(rivals) == 1):
-                matched[number] = fitting[0]
-                left = [other for other in left if other is not fitting[0]]
-    return [
-        Pair(firsts[p], name, matched[p], _changed(firsts[p], matched[p])) for p in sorted(matched)
-    ]
+    left, pairs = list(others), dict[int, Pair]()
 
+    def match(number: int, other: Analysis) -> None:
+        settings = _settings(other)
+        changed = tuple(
+            visible(f"{setting}: {settings[setting]}, not {value}")
+            for setting, value in _settings(firsts[number]).items()
+            if settings[setting] != value
+        )
+        pairs[number] = Pair(firsts[number], name, other, changed)
+        left[:] = [each for each in left if each is not other]
 
-def _changed(first: Analysis, other: Analysis) -> tuple[str, ...]:
-    settings = _settings(other)
-    return tuple(
-        visible(f"{name}: {settings[name]}, not {value}")
-        for name, value in _settings(first).items()
-        if settings[name] != value
-    )
+    for number, first in enumerate(firsts):
+        same = [each for each in left if _key(each) == _key(first)]
+        same = [each for each in same if _settings(each) == _settings(first)]
+        if same:
+            match(number, same[0])
+    for number, first in enumerate(firsts):
+        same = [each for each in left if _key(each) == _key(first)]
+        rivals = [p for p, f in enumerate(firsts) if p not in pairs and _key(f) == _key(first)]
+        if len(same) == 1 and rivals == [number]:
+            match(number, same[0])
+    return [pairs[number] for number in sorted(pairs)]
 
 
 def _cells(pairs: Sequence[Pair]) -> pd.DataFrame:
@@ -215,7 +211,7 @@ def _rows(pair: Pair) -> Iterator[dict[str, object]]:
 
 def _unmatched(
     studies: Mapping[str, StudyAnalysis], first: str, name: str, pairs: Sequence[Pair]
-) -> Iterator[dict[str, object]]:
+) -> Iterator[tuple[str, ...]]:
     mine = [(pair.first, pair.other) for pair in pairs if pair.study == name]
     partners = {id(x): y for pair in mine for x, y in (pair, pair[::-1])}
     for study, against in ((first, name), (name, first)):
@@ -224,8 +220,7 @@ def _unmatched(
             met = set(partner.batch_sizes["batch_size"]) if partner else set()
             alone = [size for size in analysis.batch_sizes["batch_size"] if size not in met]
             if alone:
-                row = (study, analysis.plan.group, ", ".join(map(str, alone)), against)
-                yield dict(zip(("study", "group", "batch_sizes", "against"), row, strict=True))
+                yield study, analysis.plan.group, ", ".join(map(str, alone)), against
 
 
 def _rerun(first: StudyAnalysis, name: str, other: StudyAnalysis) -> Rerun:

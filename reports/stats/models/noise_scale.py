@@ -88,11 +88,8 @@ def compare_with_critical(
         factors = (noise_scale, 1 / critical)
         return noise_scale / critical, product_interval(factors, (interval, inverse))
     # Without a value in the middle nothing adds in quadrature: the bounds of bounds remain.
-    return None, Ends(_times(interval.low, inverse.low), _times(interval.high, inverse.high))
-
-
-def _times(first: float, second: float) -> float:
-    return first * second if first and second else 0.0
+    low, high = (a * b if a and b else 0.0 for a, b in zip(interval, inverse, strict=True))
+    return None, Ends(low, high)
 
 
 def of_distribution(curves: pd.DataFrame, items: int) -> pd.DataFrame:

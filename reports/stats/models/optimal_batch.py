@@ -7,7 +7,7 @@ The time to the target is updates times seconds; with p = 1 it is shortest at
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -54,28 +54,9 @@ def best_batch_for_time(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBat
         >>> round(best.batch_size, 1), round(best.seconds, 5)
         (31.6, 0.01732)
     """
-    best = fastest_batch(fit, timing)
-    if best.batch_size is None or best.measured is None:
-        return best
-    if not (fit.curve and fit.model and timing.curve and timing.model):
-        return best
-    sizes, measured = np.geomspace(*best.measured, _SIZES), best.measured
-    updates, cost = fit.curve.at(1 / sizes), timing.curve.at(sizes)
-    fastest = (
-        sizes[(shapes_at(1 / sizes, fit.model.shapes) * cost).argmin(axis=1)],
-        sizes[(shapes_at(sizes, timing.model.shapes) * updates).argmin(axis=1)],
-    )
-    below = math.hypot(*(math.log(best.batch_size / each.min()) for each in fastest))
-    above = math.hypot(*(math.log(each.max() / best.batch_size) for each in fastest))
-    low, high = best.batch_size * math.exp(-below), best.batch_size * math.exp(above)
-    return replace(best, interval=Ends(max(low, measured.low), min(high, measured.high)))
-
-
-def fastest_batch(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBatch:
-    """Return what `best_batch_for_time` does, without the interval."""
-    if fit.curve is None:
+    if fit.curve is None or fit.model is None:
         return BestBatch(reason=fit.reason)
-    if timing.curve is None:
+    if timing.curve is None or timing.model is None:
         return BestBatch(reason=timing.reason)
     measured = Ends(
         max(fit.batch_sizes[0], timing.batch_sizes[0]),
@@ -84,14 +65,23 @@ def fastest_batch(fit: StepsToTargetFit, timing: UpdateTimeFit) -> BestBatch:
     if measured.low > measured.high:
         return BestBatch(reason="No batch size has both its updates and its cost in range.")
     sizes = np.geomspace(*measured, _SIZES)
-    seconds = fit.curve.at(1 / sizes) * timing.curve.at(sizes)
+    updates, cost = fit.curve.at(1 / sizes), timing.curve.at(sizes)
+    seconds = updates * cost
     around = np.clip(seconds.argmin() + np.array([-1, 1]), 0, _SIZES - 1)
     nearby = np.geomspace(sizes[around[0]], sizes[around[1]], _SIZES)
     times = fit.curve.at(1 / nearby) * timing.curve.at(nearby)
-    near = sizes[seconds <= NEAR_MINIMUM * seconds.min()]
+    best, near = float(nearby[times.argmin()]), sizes[seconds <= NEAR_MINIMUM * seconds.min()]
+    fastest = (
+        sizes[(shapes_at(1 / sizes, fit.model.shapes) * cost).argmin(axis=1)],
+        sizes[(shapes_at(sizes, timing.model.shapes) * updates).argmin(axis=1)],
+    )
+    below = math.hypot(*(math.log(best / each.min()) for each in fastest))
+    above = math.hypot(*(math.log(each.max() / best) for each in fastest))
+    low, high = best * math.exp(-below), best * math.exp(above)
     return BestBatch(
         reason="",
-        batch_size=float(nearby[times.argmin()]),
+        batch_size=best,
+        interval=Ends(max(low, measured.low), min(high, measured.high)),
         near=Ends(float(near[0]), float(near[-1])),
         seconds=float(times.min()),
         measured=measured,

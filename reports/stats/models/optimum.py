@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 from scipy import special
 
 from reports.stats.bounds import Ends
@@ -88,7 +89,8 @@ def fit_optimum(
     ended = np.isfinite(values)
     places, values = np.log(np.stack([sizes, rates], 1)[ended]), values[ended]
     if np.unique(places[:, 1].round(9)).size < FEWEST_STEPS:
-        places, values = _best_of_each(places[:, 0], values)
+        least = pd.Series(values).groupby(places[:, 0].round(9)).min()
+        places, values = least.index.to_numpy()[:, None], np.asarray(least)
     if any(np.unique(axis.round(9)).size < FEWEST_STEPS for axis in places.T):
         return Optimum(cells=values.size, reason="Fewer than three batch sizes have a result.")
     if np.ptp(values) <= ROUNDING * np.abs(values).max():
@@ -171,14 +173,6 @@ class _Surface:
             step = (high - low) / (np.array(_POINTS[: len(sides)]) - 1)
             low, high = np.maximum(at.min(0) - step, first), np.minimum(at.max(0) + step, last)
         return at
-
-
-def _best_of_each(sizes: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the batch sizes as points of one axis, with the least value of each."""
-    different, number = np.unique(sizes.round(9), return_inverse=True)
-    least = np.full(different.size, np.inf)
-    np.minimum.at(least, number, values)
-    return different[:, None], least
 
 
 def _around_the_least(places: np.ndarray, values: np.ndarray) -> _Surface | None:

@@ -65,34 +65,20 @@ def fit_power_law(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarr
         reason = f"A power law takes {FEWEST_LEVELS} different values, and there are {levels.size}."
         return PowerLaw(points=log_x.size, levels=levels.size, reason=reason)
     means = np.bincount(number, log_y) / np.bincount(number)
-    slope, intercept = _line(levels, means)
-    free = levels.size - 2
-    spread = levels - levels.mean()
-    squares = float(spread @ spread)
-    residuals = means - intercept - slope * levels
-    error = math.sqrt(float(residuals @ residuals) / free / squares)
-    quantile = t_quantile(free, (1 + CONFIDENCE) / 2)
-    height = quantile * error * math.sqrt(squares / levels.size + levels.mean() ** 2)
+    line, covariance = np.polyfit(levels, means, 1, cov=True)
+    half = t_quantile(levels.size - 2, (1 + CONFIDENCE) / 2) * np.sqrt(np.diag(covariance))
+    (slope, middle), (low, least), (high, most) = line, line - half, line + half
+    prefactor, *bounds = np.exp(np.clip([middle, least, most], -700, 700)).tolist()
     others = [
-        _line(np.delete(levels, each), np.delete(means, each))[0] for each in range(levels.size)
+        np.polyfit(np.delete(levels, each), np.delete(means, each), 1)[0]
+        for each in range(levels.size)
     ]
     return PowerLaw(
         points=log_x.size,
         levels=levels.size,
-        exponent=slope,
-        exponent_interval=Ends(slope - quantile * error, slope + quantile * error),
-        prefactor=_exp(intercept),
-        prefactor_interval=Ends(_exp(intercept - height), _exp(intercept + height)),
-        left_out=Ends(min(others), max(others)),
+        exponent=float(slope),
+        exponent_interval=Ends(float(low), float(high)),
+        prefactor=prefactor,
+        prefactor_interval=Ends(*bounds),
+        left_out=Ends(float(min(others)), float(max(others))),
     )
-
-
-def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Return slope and intercept by least squares."""
-    from_mean = x - x.mean()
-    slope = float(from_mean @ y / (from_mean @ from_mean))
-    return slope, float(y.mean() - slope * x.mean())
-
-
-def _exp(log: float) -> float:
-    return float(np.exp(np.clip(log, -700, 700)))

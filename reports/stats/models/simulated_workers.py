@@ -79,25 +79,14 @@ def simulate_time_to_target(
     gradient_bytes: float,
     shards: int | None = None,
 ) -> pd.DataFrame:
-    """Return the simulated time to target for each number of workers, at its best batch size.
+    """Return the simulated time to target for each number of workers: `SIMULATION_COLUMNS`.
 
-    The best of the batch sizes that reached the target: nothing is extrapolated beyond them.
-    Columns `SIMULATION_COLUMNS`, by workers; empty if the fit or the timings show nothing.
-
-    Args:
-        fit: Updates to the target.
-        timing: Seconds of an update on one worker.
-        cluster: The workers, and what joins them.
-        gradient_bytes: Bytes of one gradient.
-        shards: Into how many a batch is split; None for one for each worker that gets examples.
-
-    Raises:
-        ValueError: A value is out of its range.
+    At the best of the batch sizes that reached the target: nothing is extrapolated beyond them. A
+    batch is split into as many shards, or else into one for each worker that gets examples.
     """
     if fit.curve is None or timing.curve is None:
         return empty_table(SIMULATION_COLUMNS)
     sizes = np.unique(fit.batch_sizes)
-    _check(cluster, gradient_bytes, sizes, shards)
     updates, update = fit.curve.at(1 / sizes), timing.curve
 
     def row(count: int) -> dict[str, float | str | bool]:
@@ -150,22 +139,3 @@ def _missing(plan: GroupDescription, fit: StepsToTargetFit, timing: UpdateTimeFi
     if fit.curve is None:
         return fit.reason
     return timing.reason if timing.curve is None else ""
-
-
-def _check(cluster: Cluster, gradient_bytes: float, sizes: np.ndarray, shards: int | None) -> None:
-    if not (cluster.latency >= 0 and cluster.bandwidth > 0 and gradient_bytes >= 0):
-        raise ValueError(
-            "`latency >= 0`, `bandwidth > 0` and `gradient_bytes >= 0` must hold, but got "
-            f"{cluster.latency}, {cluster.bandwidth} and {gradient_bytes}."
-        )
-    if cluster.combine not in COMBINE:
-        raise ValueError(f"`combine` must be one of {[*COMBINE]}, but got {cluster.combine!r}.")
-    if not cluster.workers or min(cluster.workers) < 1:
-        raise ValueError(
-            f"`workers` must be one or more numbers of at least 1, but got {cluster.workers}."
-        )
-    if shards is not None and not 1 <= shards <= sizes.min():
-        raise ValueError(
-            "`shards` must be at least 1 and at most the smallest batch size, "
-            f"but got {shards} for {sizes.min():g}."
-        )
