@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Any
 
 import pandas as pd
 
@@ -68,19 +69,12 @@ class RunsError(ValueError):
 
 @dataclass(frozen=True)
 class Choice:
-    """What a user says of the columns; "" for what is to be guessed.
+    """What a user says of the columns; "" for what is to be guessed."""
 
-    Attributes:
-        columns: A column's name by its role in `ROLES`.
-        by: Columns whose values make configurations.
-        scale_with: Column of numbers that optimum and critical batch size are to follow.
-        maximize: Whether more of the metric is better; None for what its name says.
-    """
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    by: Sequence[str] = ()
-    scale_with: str = ""
-    maximize: bool | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)  # names by role in `ROLES`
+    by: Sequence[str] = ()  # columns whose values make configurations
+    scale_with: str = ""  # column of numbers that optimum and critical batch size are to follow
+    maximize: bool | None = None  # whether more is better; None for what the metric's name says
 
 
 @dataclass(frozen=True)
@@ -111,21 +105,20 @@ def plain(name: str) -> str:
 
 
 def roles_of(frame: pd.DataFrame, choice: Choice) -> Roles:
-    """Return what each column is.
-
-    Raises:
-        RunsError: A column that was named isn't there, or none is what the answer needs.
-    """
+    """Return what each column is, or refuse names that aren't there and tables without a need."""
     given, obstacles = _given(frame, choice)
-    by, scale = (_columns(frame, names) for names in (choice.by, [choice.scale_with]))
+    names = [*frame.columns]
+    by = tuple(dict.fromkeys(_matching(names, name) for name in choice.by if name))
+    scale = _matching(names, choice.scale_with) if choice.scale_with else ""
     roles = _guesses(frame, {*given.values(), *by}) | given
     if given.keys() & _JUDGED:
         # Where one was named, what is judged is not guessed.
         roles = {role: name for role, name in roles.items() if role in given or role not in _JUDGED}
     if "batch_size" not in roles:
+        whole = [name for name, each in _numeric(frame).items() if (each % 1 == 0).all()]
         obstacles.append(
             "No column is known to be the batch size: name it with --batch-size COLUMN. "
-            f"Columns of whole numbers: {listing(_whole(frame)) or 'none'}."
+            f"Columns of whole numbers: {listing(whole) or 'none'}."
         )
     if not roles.keys() & _JUDGED and not obstacles:
         rest = [name for name in _numeric(frame) if name not in roles.values()]
@@ -136,41 +129,29 @@ def roles_of(frame: pd.DataFrame, choice: Choice) -> Roles:
         )
     if obstacles:
         raise RunsError(obstacles)
-    return Roles(roles, by, "".join(scale), frozenset(roles.keys() - given.keys()))
-
-
-def _columns(frame: pd.DataFrame, wanted: Iterable[str]) -> tuple[str, ...]:
-    """Return the columns with some names, each once."""
-    return tuple(dict.fromkeys(_matching([*frame.columns], name) for name in wanted if name))
+    return Roles(roles, by, scale, frozenset(roles.keys() - given.keys()))
 
 
 def _given(frame: pd.DataFrame, choice: Choice) -> tuple[dict[str, str], list[str]]:
     """Return the columns that were named by role, and what is wrong with other names."""
     names = [*map(str, frame.columns)]
     named = {role: name for role, name in choice.columns.items() if name}
-    wanted = [(option_of(role), name) for role, name in named.items()]
+    wanted = [(f"--{role.replace('_', '-')}", name) for role, name in named.items()]
     wanted += [("--by", name) for name in choice.by]
     wanted += [("--scale-with", choice.scale_with)] if choice.scale_with else []
-    obstacles = [
-        f"{option} {name!r} is not a column; there are {listing(names)}.{_hint(name, names)}"
-        for option, name in wanted
-        if not _matching(names, name)
-    ]
+    obstacles = []
+    for option, name in wanted:
+        if not _matching(names, name):
+            close = "".join(get_close_matches(name, names, n=1))
+            hint = f" Did you mean {close!r}?" if close else ""
+            obstacles.append(
+                f"{option} {name!r} is not a column; there are {listing(names)}.{hint}"
+            )
     obstacles += [
         f"{role!r} is nothing that a column can be; there are {listing([*ROLES], 20)}."
         for role in named.keys() - ROLES.keys()
     ]
     return {role: _matching(names, name) or name for role, name in named.items()}, obstacles
-
-
-def _hint(wanted: str, names: Sequence[str]) -> str:
-    close = get_close_matches(wanted, names, n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
-
-
-def option_of(role: str) -> str:
-    """Return the option that names a role's column."""
-    return f"--{role.replace('_', '-')}"
 
 
 def _matching(names: Sequence[str], wanted: str) -> str:
@@ -195,10 +176,7 @@ def _guesses(frame: pd.DataFrame, taken: Iterable[str]) -> dict[str, str]:
     return guessed
 
 
-def _numeric(frame: pd.DataFrame) -> list[str]:
-    return [str(n) for n in frame if pd.to_numeric(frame[n], errors="coerce").notna().any()]
-
-
-def _whole(frame: pd.DataFrame) -> list[str]:
-    numbers = {n: pd.to_numeric(frame[n], errors="coerce").dropna() for n in _numeric(frame)}
-    return [name for name, each in numbers.items() if len(each) and (each % 1 == 0).all()]
+def _numeric(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
+    """The numbers of each column that has any."""
+    numbers = {str(n): pd.to_numeric(frame[n], errors="coerce").dropna() for n in frame}
+    return {name: each for name, each in numbers.items() if len(each)}

@@ -34,6 +34,7 @@ _FEWEST_LEVELS, _MOST_LEVELS = 2, 20  # values of a column that may distinguish 
 _SHARES = {"acc", "accuracy", "f1", "auc", "precision", "recall"}
 _COMPLETE = {"complete", "completed", "finished", "ok", "success", "succeeded", "done", "diverged"}
 """States of a run that came to its end, in divergence too."""
+_YES = {"true", "1", "1.0", "yes", "reached"}  # what says that a run reached the target
 
 
 @dataclass(frozen=True)
@@ -50,17 +51,10 @@ def read_runs(
     description: StudyDescription,
     seconds_per_update: Mapping[int, float] | None = None,
 ) -> RunTable:
-    """Return the results that a table of finished runs holds.
+    """Return the results of a table with a row a run or, where runs come again, an evaluation.
 
-    Args:
-        frame: One row a run, or one an evaluation; which it is follows from runs that come again.
-        choice: What its columns are; the rest is guessed from their names.
-        description: Name, unit, target and margin, in the unit of the metric's column; its groups
-            are set here.
-        seconds_per_update: Seconds of an update by batch size, the same for all configurations.
-
-    Raises:
-        RunsError: It can't be read so, with every obstacle and what to type.
+    The description has name, unit, target and margin, in the unit of the metric's column; groups
+    are set here. What can't be read so is a `RunsError` with every obstacle and what to type.
     """
     if frame.empty:
         raise RunsError(["There are no runs in it."])
@@ -231,11 +225,11 @@ class _Reading:
         return self._single(rows), None
 
     def _rows(self) -> pd.DataFrame:
-        frame, sizes = self.frame, self._read("batch_size")
+        frame, roles, sizes = self.frame, self.roles, self._read("batch_size")
         whole = sizes.between(1, _MOST) & (sizes % 1 == 0)
         self._leave_out(~whole, "have no whole batch size")
         rates, run = self._rates(sizes), self._texts("run")
-        if self.roles["learning_rate"]:
+        if roles["learning_rate"]:
             self._leave_out(~(rates > 0), "have no learning rate above 0")
         for role in ("updates", "examples", "steps"):
             values = self._read(role)
@@ -243,7 +237,7 @@ class _Reading:
             possible = values.between(0, _MOST, "right" if role == "steps" else "both")
             self._leave_out(~possible & values.notna(), f"have impossible {role}")
         self._leave_out(*self._incomplete())
-        order = next((self._read(role) for role in _ORDER if self.roles[role]), None)
+        order = next((self._read(role) for role in _ORDER if roles[role]), None)
         blown = [self.values[role].blown for role in ("metric", "loss") if role in self.values]
         table = pd.DataFrame(
             {
@@ -256,9 +250,9 @@ class _Reading:
                 "order": math.nan if order is None else order,
                 **{role: self._read(role) for role in ("updates", "examples", "seconds", "steps")},
                 "loss": self._read("loss"),
-                "metric": self.sign * self._read(self.roles.judged),
+                "metric": self.sign * self._read(roles.judged),
                 "blown": np.logical_or.reduce([self.states.str.lower() == "diverged", *blown]),
-                "reached": self._reached(),
+                "reached": self._texts("reached").str.lower().isin(_YES) | (not roles["reached"]),
             },
             index=frame.index,
         )[self.kept]
@@ -318,11 +312,6 @@ class _Reading:
             )
         return values
 
-    def _reached(self) -> pd.Series[bool]:
-        if not self.roles["reached"]:
-            return pd.Series(data=True, index=self.frame.index)
-        return self._texts("reached").str.lower().isin({"true", "1", "1.0", "yes", "reached"})
-
     def _single(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Return rows that are a run each; of those with one seed in one cell the last counts."""
         cell = ["group", "batch_size", "learning_rate"]
@@ -336,10 +325,6 @@ class _Reading:
             rows = rows[~again]
         else:
             rows = rows.assign(seed=rows.groupby(cell, dropna=False).cumcount())
-        return self._finished(rows)
-
-    def _finished(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return runs with a value, and with what else they lack."""
         ended = rows["metric"].notna() | rows["steps"].notna()
         silent = ~ended & ~rows["blown"]
         self._leave_out(silent.reindex(self.kept.index, fill_value=False), "have no value")

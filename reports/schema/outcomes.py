@@ -95,23 +95,18 @@ def count_outcomes(trials: pd.DataFrame) -> Counts:
     """Count how trials ended."""
     status = trials["status"]
     ok, diverged = status == "ok", status == "diverged"
+    failed = trials[~(ok | diverged)]
+    # The last line with text is where a traceback names its exception.
+    errors = [
+        [line.strip() for line in error.splitlines() if line.strip()] for error in failed["error"]
+    ]
+    reasons = [lines[-1] if lines else "" for lines in errors]
+    counted = Counter(zip(failed["status"].tolist(), reasons, strict=True))
+    ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     return Counts(
         run=len(trials),
         ok=int(ok.sum()),
         diverged=int(diverged.sum()),
         stopped=int((ok & trials["stopped_at_update"].notna()).sum()),
-        causes=_causes(trials[~(ok | diverged)]),
+        causes=tuple(Cause(status, reason, n) for (status, reason), n in ordered),
     )
-
-
-def _causes(failed: pd.DataFrame) -> tuple[Cause, ...]:
-    reasons = map(_last_line, failed["error"].tolist())
-    counted = Counter(zip(failed["status"].tolist(), reasons, strict=True))
-    ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(Cause(status, reason, number) for (status, reason), number in ordered)
-
-
-def _last_line(error: str) -> str:
-    """Last line with text: where a traceback names its exception."""
-    lines = [line.strip() for line in error.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
