@@ -67,17 +67,12 @@ def leads(groups: Mapping[str, pd.DataFrame]) -> list[Lead]:
         for table in groups.values()
         for _, rows in (table.groupby("batch_size") if len(table) else [(0, table)])
     )
-    shared = reduce(set[int].intersection, efforts)
-    return [_lead(groups, draws) for draws in sorted(shared)]
-
-
-def _lead(groups: Mapping[str, pd.DataFrame], draws: int) -> Lead:
-    best = pd.Series(
-        {
-            label: table.loc[table["drawn_rates"] == draws, "expected_best"].max()
-            for label, table in groups.items()
-        }
-    )
-    ahead = best >= best.max() - _ROUNDING
-    margin = 0.0 if ahead.all() else float(best.max() - best[~ahead].max())
-    return Lead(draws, tuple(best.index[ahead]), margin)
+    shared, made = reduce(set[int].intersection, efforts), []
+    known = pd.concat(groups, names=["label"])
+    for draws in sorted(shared):
+        rows = known[known["drawn_rates"] == draws]
+        best = rows.groupby("label", sort=False)["expected_best"].max()
+        ahead = best >= best.max() - _ROUNDING
+        margin = 0.0 if ahead.all() else float(best.max() - best[~ahead].max())
+        made.append(Lead(draws, tuple(best.index[ahead]), margin))
+    return made

@@ -124,7 +124,15 @@ def _measured(
     """What the tuning seeds show, who has fresh ones, runs measured, evaluations for the noise."""
     study = results.description
     goal = Goal(study.target_metric, study.target_loss)
-    fresh = _fresh_points(results, selection, goal)
+    # Evaluations on fresh seeds, of the groups that have any.
+    trials = results.trials.merge(selection[SIZE], on=SIZE)
+    kinds = ((FRESH_STAGES, study.fresh_seeds), ((TARGET,), study.target_seeds))
+    parts = [
+        points_of(trials[trials["stage"].isin(stages)], results.curves, planned)
+        for stages, planned in kinds
+    ]
+    fresh = pd.concat(parts, ignore_index=True)
+    fresh = fresh[fresh["group"].isin(fresh.loc[fresh[goal.measure].notna(), "group"])]
     known = results.trials, results.curves, study.tuning_seeds
     if results.steps.empty:
         tuning = tune(*known, selection, goal, others=fresh["group"].unique())
@@ -138,19 +146,6 @@ def _measured(
     return tuning, {*fresh["group"]}, _fresh_or_else(tuning.crossings, confirmed), noise
 
 
-def _fresh_points(results: StudyResults, selection: pd.DataFrame, goal: Goal) -> pd.DataFrame:
-    """Evaluations on fresh seeds, of the groups that have any."""
-    study, trials = results.description, results.trials.merge(selection[SIZE], on=SIZE)
-    kinds = ((FRESH_STAGES, study.fresh_seeds), ((TARGET,), study.target_seeds))
-    parts = [
-        points_of(trials[trials["stage"].isin(stages)], results.curves, planned)
-        for stages, planned in kinds
-    ]
-    points = pd.concat(parts, ignore_index=True)
-    confirmed = points.loc[points[goal.measure].notna(), "group"]
-    return points[points["group"].isin(confirmed)]
-
-
 def _fits(
     table: pd.DataFrame,
     crossings: pd.DataFrame,
@@ -160,28 +155,22 @@ def _fits(
 ) -> tuple[dict[Key, StepsToTargetFit], dict[Key, StepsToTargetFit]]:
     """Fits to the runs measured, and to the tuning runs; the table shows who is fitted."""
     keys = [(group, each.level) for group in items for each in tuning.targets.get(group, ())]
-    fitted = _at_target_rates(table, crossings, tuning.crossings)
+    target, other = ["group", "target"], other_rates(table)[["group", "target"]]
+    # Tuning runs are fitted where any batch size is measured at another rate than the target's.
+    elsewhere = pd.MultiIndex.from_frame(other)
+    first, second = (
+        pd.MultiIndex.from_frame(rows[target]).isin(elsewhere)
+        for rows in (crossings, tuning.crossings)
+    )
+    fitted = pd.concat([crossings[~first], tuning.crossings[second]], ignore_index=True)
     inner = fitted[~at_edges(fitted, tuning.points)]
-    steps, other = _steps(keys, inner, items), other_rates(table)
-    # Where fresh seeds are measured at the target's rates; elsewhere the tuning runs are fitted.
-    elsewhere = {*zip(other["group"], other["target"], strict=True)}
+    steps = _steps(keys, inner, items)
     apart = [key for key in keys if key[0] in fresh and key not in elsewhere]
     tuned = tuning.crossings[~at_edges(tuning.crossings, tuning.points)]
     # The runs of a batch size have one rate.
     inside = pd.MultiIndex.from_frame(inner[TARGET_CELL])
     table["fitted"] = pd.MultiIndex.from_frame(table[TARGET_CELL]).isin(inside)
     return steps, steps | _steps(apart, tuned, items)
-
-
-def _at_target_rates(
-    table: pd.DataFrame, crossings: pd.DataFrame, tuned: pd.DataFrame
-) -> pd.DataFrame:
-    """The runs to fit: of the tuning seeds, where any batch size is measured at another rate."""
-    key = ["group", "target"]
-    other = pd.MultiIndex.from_frame(other_rates(table)[key])
-    first, second = (pd.MultiIndex.from_frame(rows[key]) for rows in (crossings, tuned))
-    kept = crossings[~first.isin(other)], tuned[second.isin(other)]
-    return pd.concat(kept, ignore_index=True)
 
 
 def _fresh_or_else(tuning: pd.DataFrame, fresh: pd.DataFrame) -> pd.DataFrame:
@@ -259,25 +248,19 @@ def with_predictions(
     table: pd.DataFrame, fits: Mapping[Key, StepsToTargetFit], times: Mapping[str, UpdateTimeFit]
 ) -> pd.DataFrame:
     """Return the table with what the fits predict for each row, within their ranges."""
-    sizes = table["batch_size"].to_numpy(np.float64)
-    groups = table["group"].tolist()
-    keys = zip(groups, table["target"].tolist(), strict=True)
-    updates = _values(1 / sizes, sizes, [fits[key] for key in keys])
-    seconds = _values(sizes, sizes, [times[group] for group in groups])
+    rows = []
+    for group, target, size in table[TARGET_CELL].itertuples(index=False):
+        rows.append(
+            [
+                float(fit.curve.at(z))
+                if fit.curve and fit.batch_sizes[0] <= size <= fit.batch_sizes[-1]
+                else math.nan
+                for fit, z in ((fits[group, target], 1 / size), (times[group], float(size)))
+            ]
+        )
+    updates, seconds = np.array(rows, np.float64).reshape(-1, 2).T
     table = table.assign(predicted_updates=updates, predicted_seconds=updates * seconds)
     return as_table(table, (GROUP, *TO_TARGET_COLUMNS))
-
-
-def _values(
-    z: np.ndarray, sizes: np.ndarray, fits: Sequence[StepsToTargetFit | UpdateTimeFit]
-) -> np.ndarray:
-    values = [
-        float(fit.curve.at(at))
-        if fit.curve and fit.batch_sizes[0] <= size <= fit.batch_sizes[-1]
-        else math.nan
-        for at, size, fit in zip(z, sizes, fits, strict=True)
-    ]
-    return np.array(values, np.float64)
 
 
 def noise_on_the_way(

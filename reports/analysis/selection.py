@@ -81,17 +81,15 @@ def select_rates(cells: pd.DataFrame) -> pd.DataFrame:
 
 def with_given_rates(selection: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     """Return the selection with the batch sizes whose rate was given, to fresh trials alone."""
-    fresh = trials[trials["stage"].isin(FRESH_STAGES)]
-    rates = fresh.groupby(SIZE)["learning_rate"].agg(["min", "max"]).reset_index()
-    given = rates[rates["min"] == rates["max"]].rename(columns={"min": "learning_rate"})
-    tuned = trials.loc[trials["stage"].isin(TUNING_STAGES), SIZE].drop_duplicates()
-    both = given.merge(tuned, on=SIZE, how="left", indicator=True)
-    new = both[both["_merge"] == "left_only"]
+    fresh = trials[trials["stage"].isin(FRESH_STAGES)].groupby(SIZE)["learning_rate"]
+    tuned = pd.MultiIndex.from_frame(trials.loc[trials["stage"].isin(TUNING_STAGES), SIZE])
+    rates = fresh.agg(learning_rate="min", largest="max")
+    new = rates[(rates["learning_rate"] == rates["largest"]) & ~rates.index.isin(tuned)]
     if new.empty:
         return selection
     unknown = {"validation_metric": math.nan, "validation_loss": math.nan, "at_edge": False}
     none = dict.fromkeys(("seeds", "eligible_rates"), 0)
-    added = as_table(new.assign(**unknown, **none), SELECTION_COLUMNS)
+    added = as_table(new.reset_index().assign(**unknown, **none), SELECTION_COLUMNS)
     both = pd.concat([frame for frame in (selection, added) if not frame.empty])
     return both.sort_values(SIZE).reset_index(drop=True)
 

@@ -65,7 +65,11 @@ def timeline_of(results: StudyResults) -> Timeline:
     trials = results.trials.drop_duplicates("trial")
     known = _on_clock(trials, trials["ended"])
     timing = results.timing.assign(ended=results.timing["started"] + results.timing["wall_seconds"])
-    passes = _passes(_on_clock(timing, timing["ended"]))
+    # Rounds of the benchmark are joined where one follows the other.
+    rounds = _on_clock(timing, timing["ended"]).drop_duplicates("started").sort_values("started")
+    number = (rounds["started"] - rounds["ended"].shift() > LEAST_PAUSE).cumsum()
+    passes = rounds.groupby(number).agg({"started": "min", "ended": "max"})
+    passes = passes.assign(stage=TIMED, trials=0, dataset="", architecture="", optimizer="")
     cohorts = known.groupby(_COHORT, sort=False)["stage"].agg(stage="first", trials="size")
     spans = pd.concat([cohorts.reset_index(), passes], ignore_index=True)
     spans = spans.sort_values(["started", "ended", "batch_size"], kind="stable", ignore_index=True)
@@ -73,21 +77,19 @@ def timeline_of(results: StudyResults) -> Timeline:
     # Seconds since 1970 are not known more exactly.
     on_clock = on_clock.assign(row=_rows(on_clock)).round({"started": 6, "ended": 6})
     spans = as_table(on_clock, TIMELINE_COLUMNS)
-    return Timeline(spans, _work(spans), pauses, _busy(spans), len(trials) - len(known))
+    timed = spans[spans["stage"] != TIMED].assign(cohorts=1)
+    timed["work_seconds"] = timed["ended"] - timed["started"]
+    by_size = timed.groupby("batch_size")[["cohorts", "trials", "work_seconds"]]
+    work = by_size.sum().reset_index()
+    work["work_share"] = work["work_seconds"] / work["work_seconds"].sum()
+    unknown = len(trials) - len(known)
+    return Timeline(spans, as_table(work, WORK_COLUMNS), pauses, _busy(spans), unknown)
 
 
 def _on_clock(table: pd.DataFrame, ended: pd.Series[float]) -> pd.DataFrame:
     """The rows whose begin and end a clock can have shown."""
     started = table["started"]
     return table[(started >= 0) & (started <= ended) & (ended <= LATEST)]
-
-
-def _passes(timing: pd.DataFrame) -> pd.DataFrame:
-    """Rounds of the benchmark joined where one follows the other."""
-    rounds = timing.drop_duplicates("started").sort_values("started")
-    number = (rounds["started"] - rounds["ended"].shift() > LEAST_PAUSE).cumsum()
-    passes = rounds.groupby(number).agg({"started": "min", "ended": "max"})
-    return passes.assign(stage=TIMED, trials=0, dataset="", architecture="", optimizer="")
 
 
 def _without_pauses(spans: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -116,14 +118,6 @@ def _rows(spans: pd.DataFrame) -> list[int]:
         free[row : row + 1] = [ended]
         rows.append(row + 1)
     return rows
-
-
-def _work(spans: pd.DataFrame) -> pd.DataFrame:
-    table = spans.assign(work_seconds=spans["ended"] - spans["started"], cohorts=1)
-    groups = table[table["stage"] != TIMED].groupby("batch_size")
-    work = groups[["cohorts", "trials", "work_seconds"]].sum().reset_index()
-    work["work_share"] = work["work_seconds"] / work["work_seconds"].sum()
-    return as_table(work, WORK_COLUMNS)
 
 
 def _busy(spans: pd.DataFrame) -> float:

@@ -98,15 +98,13 @@ def answer_row(answer: Answer) -> dict[str, object]:
     near = answer.near_optimal if answer.batch_size is not None else []
     used = None if answer.batch_size is None else answer.shortfall(answer.batch_size)
     following = answer.next
-    copied = ("goal", "sought", "batch_size", "learning_rate", "reference", "margin", "reason")
-    row = {name: getattr(answer, name) for name in copied} | {
+    row = vars(answer) | {
         "near_low": near[0] if near else None,
         "near_high": near[-1] if near else None,
         "seeds": used.seeds if used else None,
         "shortfall": used.mean if used else None,
         "shortfall_high": used.upper if used else None,
         "next": following.batch_size if following else None,
-        "more_seeds": answer.more_seeds,
     }
     for slug, estimate in zip(("fitted", "noise_scale"), answer.estimates, strict=False):
         low, high = estimate.interval or NOWHERE

@@ -130,10 +130,6 @@ def target_answer(analysis: Analysis) -> Answer:
         f"{measure.text(record.target.level)}",
         estimates=(_fitted_time(analysis, record), _noise_time(analysis, record)),
     )
-    return _fastest(answer, analysis, record)
-
-
-def _fastest(answer: Answer, analysis: Analysis, record: TargetRecord) -> Answer:
     if analysis.timed.empty:
         return replace(answer, reason="Update times have not been measured.")
     times, before = (log_seconds(analysis, rows) for rows in (record.crossings, record.tuning))
@@ -183,26 +179,18 @@ def _noise_time(analysis: Analysis, record: TargetRecord) -> Estimate:
         return Estimate(NOISE_SCALE, reason=f"Gradients were not measured (`{how}`).")
     if time.doubling_batch_size is None or time.doubling_batch_size_interval is None:
         return Estimate(NOISE_SCALE, reason=time.reason)
-    noise = _noise_near(record, record.fastest or tried[0])
-    if noise is None:
+    known = record.noise[record.noise["status"] == RESOLVED]
+    if known.empty:
         least = record.noise["low"].max()
         reason = f"Unresolved at every batch size: at least {least:.0f} by these seeds."
         return Estimate(NOISE_SCALE, reason=reason)
-    scale, ends = noise
+    # Of the batch size that resolves it and is nearest to the fastest.
+    away = np.abs(np.log(known["batch_size"].to_numpy() / (record.fastest or tried[0])))
+    scale, *ends = known[["noise_scale", "low", "high"]].iloc[int(away.argmin())].tolist()
     factors = (scale, time.doubling_batch_size)
-    squared = product_interval(factors, (ends, time.doubling_batch_size_interval))
+    squared = product_interval(factors, (Ends(*ends), time.doubling_batch_size_interval))
     low, high, best = (
         min(max(math.sqrt(square), tried[0]), tried[-1])
         for square in (*squared, math.prod(factors))
     )
     return Estimate(NOISE_SCALE, Ends(low, high), best)
-
-
-def _noise_near(record: TargetRecord, size: int) -> tuple[float, Ends] | None:
-    """The noise scale with its interval, of the batch size nearest to one that resolves it."""
-    known = record.noise[record.noise["status"] == RESOLVED]
-    if known.empty:
-        return None
-    nearest = int(np.abs(np.log(known["batch_size"].to_numpy() / size)).argmin())
-    row = known.iloc[nearest]
-    return float(row["noise_scale"]), Ends(float(row["low"]), float(row["high"]))

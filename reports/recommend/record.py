@@ -320,18 +320,16 @@ def group_summary(groups: Iterable[Analysis]) -> pd.DataFrame:
     return table_of(map(_group_row, groups), GROUP_COLUMNS)
 
 
-_PLANNED = ("group", "dataset", "architecture", "optimizer")
-_COUNTED = ("ok", "diverged", "failed")
-_MEASURED = ("learning_rate", "metric", "metric_low", "metric_high")
-
-
 def _group_row(analysis: Analysis) -> dict[str, object]:
-    best, answer, target = analysis.reference, analysis.answer, analysis.target
-    use = answer.batch_size
+    plan, counts, best = analysis.plan, analysis.counts, analysis.reference
+    answer, target, use = analysis.answer, analysis.target, analysis.answer.batch_size
+    measured = ("learning_rate", "metric", "metric_low", "metric_high")
     return {
-        **{name: getattr(analysis.plan, name) for name in _PLANNED},
-        "trials": analysis.counts.run,
-        **{name: getattr(analysis.counts, name) for name in _COUNTED},
+        **vars(plan),
+        "architecture": plan.architecture,
+        "trials": counts.run,
+        **vars(counts),
+        "failed": counts.failed,
         "tried_rates": int(analysis.batch_sizes["tried_rates"].max()),
         "recommended": use,
         "recommended_rate": answer.learning_rate,
@@ -342,6 +340,6 @@ def _group_row(analysis: Analysis) -> dict[str, object]:
         "best": best,
         "part": analysis.part,
         "metric_name": analysis.measure.name,
-        **{name: None if best is None else analysis.row(best)[name] for name in _MEASURED},
+        **{name: None if best is None else analysis.row(best)[name] for name in measured},
         "seconds_to_train": None if use is None else analysis.row(use)["seconds_to_train"],
     }

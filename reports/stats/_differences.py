@@ -37,12 +37,9 @@ def difference(first: pd.Series[float], second: pd.Series[float]) -> Difference 
         return Difference(interval, _p_value(interval.mean, spread, common - 1))
     if common or min(first.size, second.size) < FEWEST:
         return None
-    return _welch(first.to_numpy(np.float64), second.to_numpy(np.float64))
-
-
-def _welch(first: np.ndarray, second: np.ndarray) -> Difference:
-    squares = [float(sample.var(ddof=1)) / sample.size for sample in (first, second)]
-    mean, spread = float(second.mean() - first.mean()), math.sqrt(sum(squares))
+    samples = first.to_numpy(np.float64), second.to_numpy(np.float64)
+    squares = [float(sample.var(ddof=1)) / sample.size for sample in samples]
+    mean, spread = float(samples[1].mean() - samples[0].mean()), math.sqrt(sum(squares))
     shares = squares[0] ** 2 / (first.size - 1) + squares[1] ** 2 / (second.size - 1)
     degrees = spread**4 / shares if shares else float(first.size + second.size - 2)
     half, count = t_quantile(degrees, (1 + CONFIDENCE) / 2) * spread, first.size + second.size

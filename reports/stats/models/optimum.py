@@ -9,7 +9,6 @@ number is never made up.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -38,27 +37,16 @@ _PASSES, _DRAWN_PASSES = 3, 2  # over ever finer grids: for the optimum, for all
 
 @dataclass(frozen=True, kw_only=True)
 class Optimum:
-    """Where the least loss lies; None where the cells can't say.
+    """Where the least loss lies; None where the cells can't say."""
 
-    Attributes:
-        cells: Cells that were fitted.
-        reason: Why a value below is None; empty if none is.
-        batch_size: With the least loss, not rounded.
-        batch_size_interval: Its interval, of 0 and infinity where it has no end.
-        learning_rate: With the least loss, at that batch size; None without an axis of rates too.
-        learning_rate_interval: Its interval.
-        loss: The least, by the surface.
-        lack_of_fit: Probability that cubic terms explain so much, were the surface quadratic; None
-            if the cells are too few for that.
-    """
-
-    cells: int
-    reason: str
-    batch_size: float | None = None
-    batch_size_interval: Ends | None = None
-    learning_rate: float | None = None
+    cells: int  # that were fitted
+    reason: str  # why a value below is None; empty if none is
+    batch_size: float | None = None  # with the least loss, not rounded
+    batch_size_interval: Ends | None = None  # of 0 and infinity where it has no end
+    learning_rate: float | None = None  # at that batch size; None without an axis of rates too
     learning_rate_interval: Ends | None = None
-    loss: float | None = None
+    loss: float | None = None  # the least, by the surface
+    # Probability that cubic terms explain so much, were the surface quadratic; None for few cells.
     lack_of_fit: float | None = None
 
 
@@ -70,11 +58,7 @@ def fit_optimum(
     """Fit a quadratic surface to the losses around the least one.
 
     With fewer than three learning rates it is a parabola over the best cell of each batch size.
-
-    Args:
-        batch_sizes: Batch size of each cell, above 0.
-        learning_rates: Its learning rate, above 0; a constant one where rates are not known.
-        losses: Mean over its runs, less is better; NaN or infinite for a run that diverged.
+    Rates are a constant where they are not known; losses of runs that diverged are NaN or infinite.
 
     Example:
         >>> sizes, rates = np.meshgrid([8, 16, 32, 64, 128], [0.01, 0.02, 0.04, 0.08])
@@ -181,7 +165,11 @@ def _around_the_least(places: np.ndarray, values: np.ndarray) -> _Surface | None
     steps = _steps(axes, places)
     centre, surface = steps[values.argmin()], None
     for _ in range(_MOVES):
-        near = _near(np.abs(steps - centre).max(1), values)
+        # Which cells lie near the minimum: on the grid, and by their loss.
+        distance, above = np.abs(steps - centre).max(1), values - values.min()
+        neighbours = above[(distance <= 1) & (above > 0)]
+        limit = FAR_ABOVE * np.median(neighbours) if neighbours.size else np.inf
+        near = (distance <= REACH) & (above <= limit)
         middle = np.array([axis[step] for axis, step in zip(axes, centre, strict=True)])
         fitted = _Surface(middle, places[near] - middle, values[near])
         if not fitted.determined:
@@ -212,14 +200,6 @@ def _steps(axes: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:
     return np.stack(nearest, 1)
 
 
-def _near(distance: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return which cells lie near the minimum: on the grid, and by their loss."""
-    above = values - values.min()
-    neighbours = above[(distance <= 1) & (above > 0)]
-    limit = FAR_ABOVE * np.median(neighbours) if neighbours.size else np.inf
-    return (distance <= REACH) & (above <= limit)
-
-
 def _read(surface: _Surface) -> Optimum:
     lack, cubic = _lack_of_fit(surface), replace(surface, degree=3)
     if lack is not None and lack < CUBIC_BELOW and cubic.determined:
@@ -231,7 +211,10 @@ def _read(surface: _Surface) -> Optimum:
     middle = np.quantile(drawn, [beyond, 1 - beyond], axis=0, method="nearest")
     # Draws and optimum lie on grids: an interval holds its optimum, however narrow it is.
     within = np.minimum(middle[0], at), np.maximum(middle[1], at)
-    ends = [_ends(*each) for each in zip(*within, *box, surface.centre, strict=True)]
+    # A bound at an end of the cells fitted lies anywhere beyond.
+    first, last = np.exp(surface.centre + within)
+    low, high = np.where(within[0] > box[0], first, 0.0), np.where(within[1] < box[1], last, np.inf)
+    ends = [Ends(*each) for each in zip(low.tolist(), high.tolist(), strict=True)]
     known = Optimum(
         cells=surface.values.size,
         reason=_at_an_edge(at, *box),
@@ -247,14 +230,6 @@ def _read(surface: _Surface) -> Optimum:
         batch_size=float(values[0]),
         learning_rate=float(values[1]) if values.size > 1 else None,
         loss=float((surface.terms(at[None]) @ surface.coefficients)[0]),
-    )
-
-
-def _ends(first: float, last: float, low: float, high: float, centre: float) -> Ends:
-    """Return an interval; a bound at an end of the cells fitted lies anywhere beyond."""
-    return Ends(
-        float(np.exp(centre + first)) if first > low else 0.0,
-        float(np.exp(centre + last)) if last < high else math.inf,
     )
 
 

@@ -16,27 +16,16 @@ FEWEST_LEVELS = 3  # different x that leave something to judge the line by
 
 @dataclass(frozen=True, kw_only=True)
 class PowerLaw:
-    """A line in logarithms; None where the data can't say.
+    """A line in logarithms; None where the data can't say."""
 
-    Attributes:
-        points: Configurations it is made from.
-        levels: Different x among them; the interval is wide if these are few.
-        reason: Why there is no law; empty if there is one.
-        exponent: Its slope.
-        exponent_interval: Interval of the slope.
-        prefactor: y at x = 1.
-        prefactor_interval: Its interval.
-        left_out: Smallest and largest exponent when one level of x is left out.
-    """
-
-    points: int
-    levels: int
-    reason: str = ""
-    exponent: float = math.nan
+    points: int  # configurations it is made from
+    levels: int  # different x among them; the intervals are wide if these are few
+    reason: str = ""  # why there is no law; empty if there is one
+    exponent: float = math.nan  # its slope
     exponent_interval: Ends | None = None
-    prefactor: float = math.nan
+    prefactor: float = math.nan  # y at x = 1
     prefactor_interval: Ends | None = None
-    left_out: Ends | None = None
+    left_out: Ends | None = None  # smallest and largest exponent when one level of x is left out
 
     def at(self, x: float | np.ndarray) -> np.ndarray:
         """Return y at x above 0."""
@@ -44,15 +33,11 @@ class PowerLaw:
 
 
 def fit_power_law(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> PowerLaw:
-    """Fit a line to the mean of log y at each log x.
+    """Fit a line to the mean of log y at each log x, both above 0.
 
     The unit of error is one level of x: configurations of one level share what makes it deviate,
     so that many of them don't make the exponent surer. The t intervals have two degrees of freedom
     fewer than levels.
-
-    Args:
-        x: What y follows, above 0.
-        y: Estimates, above 0.
 
     Example:
         >>> law = fit_power_law([1, 10, 100, 1000], [2, 20, 200, 2000])

@@ -165,10 +165,17 @@ def _cannot_say(points: Points, updates: np.ndarray) -> str:
 def _fitted(known: StepsToTargetFit, model: TwoTerms) -> StepsToTargetFit:
     largest, curve = known.batch_sizes[-1], model.curve
     flat = model.intercept.low > 0 and curve.ratio <= largest
-    falls = model.slope.low > 0
+    falls, reason = model.slope.low > 0, ""
+    if not flat:
+        reason = (
+            f"Updates still fall at batch size {largest:g}, the largest that reached the target: "
+            "there is no plateau in range."
+        )
+    elif not falls:
+        reason = "Updates don't fall with batch size: all sizes may be beyond the critical one."
     return replace(
         known,
-        reason=_missing_end(largest, flat=flat, falls=falls),
+        reason=reason,
         min_updates=curve.intercept if flat else None,
         min_examples=curve.slope if falls else None,
         critical_batch_size=curve.ratio if flat and falls else None,
@@ -181,14 +188,3 @@ def _fitted(known: StepsToTargetFit, model: TwoTerms) -> StepsToTargetFit:
         curve=curve,
         model=model,
     )
-
-
-def _missing_end(largest: float, *, flat: bool, falls: bool) -> str:
-    if not flat:
-        return (
-            f"Updates still fall at batch size {largest:g}, the largest that reached the target: "
-            "there is no plateau in range."
-        )
-    if not falls:
-        return "Updates don't fall with batch size: all sizes may be beyond the critical one."
-    return ""
