@@ -112,20 +112,16 @@ def remedies(groups: Groups) -> Iterator[Sample]:
             # Learning rates that each was tuned with, at the batch size with the most of them.
             rates, other = (int(each.batch_sizes["tried_rates"].max()) for each in (group, base))
             effort = f"{rates} rates each" if rates == other else f"{rates} rates against {other}"
-            budget = f"{_equal_budget(group)}; {effort}"
-            yield from sample_of("mitigation", [group, base], _less(group, base), budget)
+            # How much less one falls than the other, up to the largest batch size that both have.
+            tables = [tuned_values(each) for each in (group, base)]
+            common = tables[0].columns.intersection(tables[1].columns)
+            first, second = (
+                fall(table[common], _best_smaller(each, table[common]))
+                for each, table in zip((group, base), tables, strict=True)
+            )
+            budget, less = f"{_equal_budget(group)}; {effort}", (first - second).dropna()
+            yield from sample_of("mitigation", [group, base], less, budget)
             yield from _tuned_fall("adaptive fall", group)
-
-
-def _less(adaptive: Analysis, plain: Analysis) -> pd.Series[float]:
-    """How much less one falls than the other, up to the largest batch size that both have."""
-    tables = [tuned_values(adaptive), tuned_values(plain)]
-    common = tables[0].columns.intersection(tables[1].columns)
-    first, second = (
-        fall(table[common], _best_smaller(group, table[common]))
-        for group, table in zip((adaptive, plain), tables, strict=True)
-    )
-    return (first - second).dropna()
 
 
 def usual_sizes(groups: Groups) -> Iterator[Sample]:
@@ -160,19 +156,15 @@ def splitting(groups: Groups) -> Iterator[Sample]:
         values, times = tuned_values(group), _training_seconds(group)
         sizes = [size for size in sizes_of(values) if size in sizes_of(times)]
         if len(sizes) > 1:
-            small, use = sizes[0], _fastest_as_good(group, sizes, times)
+            (small, *others), metric = sizes, _validation(group, sizes)
+            good = [size for size in others if metric[size] >= metric[small] - group.margin]
+            use = good[int(times[good].median().argmin())] if good else _best(group, others)
             baseline = "batch size 1" if small == 1 else "the smallest"
             gain = (times[small] / times[use]).dropna().map(math.log)
             loss = (values[use] - values[small]).dropna()
             for what, change in (("speed", gain), ("accuracy", loss)):
                 kind = f"{what} against {baseline}"
                 yield from sample_of(kind, [group], change, ends=(small, use))
-
-
-def _fastest_as_good(group: Analysis, sizes: list[int], times: pd.DataFrame) -> int:
-    (smallest, *others), metric = sizes, _validation(group, sizes)
-    good = [size for size in others if metric[size] >= metric[smallest] - group.margin]
-    return good[int(times[good].median().argmin())] if good else _best(group, others)
 
 
 def _training_seconds(group: Analysis) -> pd.DataFrame:

@@ -111,14 +111,9 @@ class Sample:
         return self.margin if self.kind.in_margins else 1.0
 
     @property
-    def mean(self) -> Mean:
-        """The mean over seeds or rounds; NaN where a value is infinite."""
-        return mean_of(self.values, self.step)
-
-    @property
     def finding(self) -> Finding:
         """The effect over seeds or rounds."""
-        return finding_of(self.mean, self.kind.unit, len(self.values))
+        return finding_of(mean_of(self.values, self.step), self.kind.unit, len(self.values))
 
     @property
     def finite(self) -> bool:
@@ -190,7 +185,7 @@ def judged(samples: Sequence[Sample]) -> tuple[Sample, ...]:
 def _p_values(sample: Sample) -> tuple[float, float]:
     """By a t test; where values are infinite, by a sign test, which can only support."""
     if not np.isinf(sample.values).any():
-        return sample.p_values(sample.mean)
+        return sample.p_values(mean_of(sample.values, sample.step))
     above = int((sample.values > sample.kind.bound * sample.unit).sum())
     return float(special.bdtrc(above - 1, len(sample.values), 0.5)), 1.0
 

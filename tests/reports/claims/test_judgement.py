@@ -16,6 +16,7 @@ from reports.claims.evidence import (
     NOT_SUPPORTED,
     SUPPORTED,
     UNDECIDED,
+    mean_of,
 )
 from reports.claims.judgement import CLAIM_COLUMNS, ClaimVerdict, claims_table, evidence_table
 from reports.schema.results import CONFIRM, REGRESSION, StudyResults
@@ -96,7 +97,7 @@ def test_c3_is_wrong_as_rarely_as_promised(change: float, wrong: int) -> None:
     groups = [{"group": f"configuration {number}"} for number in range(10)]
     judged = verdicts(study(truth, *groups))["C3"]
     p_values = [
-        each.p_values(each.mean)[wrong]
+        each.p_values(mean_of(each.values, each.step))[wrong]
         for each in judged.evidence
         if each.comparison == "tuned rate"
     ]
