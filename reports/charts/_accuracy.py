@@ -70,16 +70,7 @@ def accuracy_chart(analysis: Analysis) -> Chart | None:
         name="accuracy",
         heading=f"{capitalised(analysis.measure.name)} against batch size",
         finding=_finding(analysis),
-        caption=sentences(
-            _statistic(analysis),
-            bool(analysis.lost)
-            and f"Left out: batch {sizes(analysis.lost)}, where a seed has no value.",
-            _tuning(analysis),
-            analysis.recommended is not None
-            and f"Shaded and filled: shown to lose at most {margin_text(analysis)} "
-            f"against batch size {analysis.best}, the reference (one-sided 95% tests over the "
-            "paired seeds).",
-        ),
+        caption=_caption(analysis),
         description=values(table, "metric", analysis.measure.text),
         table=table.assign(near=shown),
         figure=partial(
@@ -112,23 +103,27 @@ def _finding(analysis: Analysis) -> str:
     return f"{capitalised(analysis.metric)} is {listing(parts)}"
 
 
-def _statistic(analysis: Analysis) -> str:
+def _caption(analysis: Analysis) -> str:
     seeds = analysis.measured["seeds"]
     low, high = int(seeds.min()), int(seeds.max())
     number = plural(high, "seed") if low == high else f"{low} to {high} seeds"
-    if low >= SEEDS_FOR_INTERVAL:
-        return f"Mean {analysis.metric} of {number} with 95% t interval; grey dots are the seeds."
-    return f"Median {analysis.metric} of {number}; grey dots are the seeds."
-
-
-def _tuning(analysis: Analysis) -> str:
+    several, interval = low >= SEEDS_FOR_INTERVAL, " with 95% t interval"
     chosen = (
         f"Each batch size has its learning rate with the {analysis.measure.best} mean "
         f"{validation(analysis)}"
         if analysis.batch_sizes["validation_metric"].notna().any()
         else "The learning rate of each batch size was given"
     )
-    return f"{chosen}; every trial trains for {analysis.budget}."
+    return sentences(
+        f"{'Mean' if several else 'Median'} {analysis.metric} of {number}{interval * several}; "
+        "grey dots are the seeds.",
+        bool(analysis.lost)
+        and f"Left out: batch {sizes(analysis.lost)}, where a seed has no value.",
+        f"{chosen}; every trial trains for {analysis.budget}.",
+        analysis.recommended is not None
+        and f"Shaded and filled: shown to lose at most {margin_text(analysis)} against batch size "
+        f"{analysis.best}, the reference (one-sided 95% tests over the paired seeds).",
+    )
 
 
 def accuracy_and_time(

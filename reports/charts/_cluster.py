@@ -23,6 +23,11 @@ def workers_chart(analysis: Analysis) -> Chart | None:
     if cluster is None or target is None or table.empty:
         return None
     best = table.iloc[int(table["seconds_to_target"].argmin())]
+    texts = [
+        f"{plural(row['workers'], 'worker')}, batch size {row['batch_size']:g}: {SIMULATED} "
+        f"{seconds(row['seconds_to_target'])}"
+        for row in table.to_dict("records")
+    ]
     return Chart(
         name="workers",
         heading=f"Time to the target on many workers ({SIMULATED})",
@@ -34,20 +39,10 @@ def workers_chart(analysis: Analysis) -> Chart | None:
             workers=lambda number: plural(number, "worker"),
             seconds_to_target=seconds,
         ),
-        table=_readable(table),
+        table=table.assign(reading=texts, batch_size=table["batch_size"].astype("int64")),
         figure=time_on_workers,
         right=style.NAMED,
     )
-
-
-def _readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with what is read at its marks, and whole batch sizes."""
-    texts = [
-        f"{plural(row['workers'], 'worker')}, batch size {row['batch_size']:g}: {SIMULATED} "
-        f"{seconds(row['seconds_to_target'])}"
-        for row in table.to_dict("records")
-    ]
-    return table.assign(reading=texts, batch_size=table["batch_size"].astype("int64"))
 
 
 def _finding(best: pd.Series[Any]) -> str:

@@ -38,30 +38,21 @@ def learning_curves(
     names: list[tuple[str, float, float]] = []
     for size, rows in by_size.items():
         color = style.GREEN if size == recommended else style.BLUE if size in shown else style.GREY
-        _curve(
-            ax, size, rows, named=size in shown, color=color, dashes=dashes.get(size, (None, None))
-        )
+        gid, dash = f"{style.SIZE_ID}{size}", dashes.get(size, (None, None))
+        width, alpha, order = (1.8, 1, 2.5) if size in shown else (0.9, 0.6, 1.5)
+        style.add_marks(
+            ax, rows, "epochs", "validation_metric", ls="-", color=color, dashes=dash, lw=width,
+            alpha=alpha, zorder=order, gid=gid,
+        )  # fmt: skip
         if size in shown:
+            if rows["validation_low"].notna().any():
+                ends = rows["validation_low"], rows["validation_high"]
+                ax.fill_between(rows["epochs"], *ends, color=color, alpha=0.15, lw=0, gid=gid)
             text = f"{size}, recommended" if size == recommended else str(size)
             text = text if names else f"batch size {text}"
             names.append((text, *rows[["epochs", "validation_metric"]].iloc[-1]))
     style.keep_within(ax, *measure.shown)
     style.name_ends(ax, names, [f"{style.SIZE_ID}{size}" for size in by_size if size in shown])
-
-
-def _curve(
-    ax: Axes, size: int, rows: pd.DataFrame, *, named: bool, color: str, dashes: style.Dashes
-) -> None:
-    """Draw one curve: those with a name are wide and have a band, where there is an interval."""
-    gid = f"{style.SIZE_ID}{size}"
-    width, alpha, order = (1.8, 1, 2.5) if named else (0.9, 0.6, 1.5)
-    style.add_marks(
-        ax, rows, "epochs", "validation_metric", ls="-", color=color, dashes=dashes, lw=width,
-        alpha=alpha, zorder=order, gid=gid,
-    )  # fmt: skip
-    if named and rows["validation_low"].notna().any():
-        ends = rows["validation_low"], rows["validation_high"]
-        ax.fill_between(rows["epochs"], *ends, color=color, alpha=0.15, lw=0, gid=gid)
 
 
 def highlighted(sizes: Sequence[int], recommended: int | None) -> list[int]:

@@ -28,7 +28,7 @@ from reports.schema import (
 from reports.stats import Ends
 from reports.stats.models import NOT_REACHED, RESOLVED
 from reports.text import level
-from reports.text.reaching_target import critical_span, range_span, range_text
+from reports.text.reaching_target import range_span, range_text
 
 _SMOOTH = 80  # points of a computed curve
 Curve = Callable[[np.ndarray], np.ndarray]
@@ -48,9 +48,19 @@ def steps_to_target(
     style.log_axis(ax, "Updates to the target", style.count_tick)
     known = table.dropna(subset="updates")
     if not known.empty:
-        shown = pd.concat([known["updates"], bounds["updates"]])
-        ax.set_ylim(shown.min() / 4, 3 * shown.max())
-        _ideal(ax, known)
+        drawn = pd.concat([known["updates"], bounds["updates"]])
+        ax.set_ylim(drawn.min() / 4, 3 * drawn.max())
+        # Perfect scaling, in proportion to 1/B, as far as it lies within the axes.
+        first = known.iloc[0]
+        sizes = np.geomspace(first["batch_size"], known["batch_size"].max(), _SMOOTH)
+        ideal = first["updates"] * first["batch_size"] / sizes
+        shown = ideal >= ax.get_ylim()[0]
+        ax.plot(sizes[shown], ideal[shown], color=style.GREY, ls=":", lw=1.4)
+        named = 2 * shown.sum() // 3
+        ax.annotate(
+            "ideal: 1/B", (sizes[named], ideal[named]), (-6, -3), textcoords="offset points",
+            ha="right", va="top", size=8.5,
+        )  # fmt: skip
     _fitted(ax, table, curve)
     _medians(ax, known, "updates")
     if critical is not None:
@@ -62,20 +72,6 @@ def steps_to_target(
         style.name_ends(ax, [("missed the target", last["batch_size"], last["updates"])])
 
 
-def _ideal(ax: Axes, known: pd.DataFrame) -> None:
-    """Draw updates in proportion to 1/B, as far as they lie within the axes."""
-    first = known.iloc[0]
-    sizes = np.geomspace(first["batch_size"], known["batch_size"].max(), _SMOOTH)
-    ideal = first["updates"] * first["batch_size"] / sizes
-    shown = ideal >= ax.get_ylim()[0]
-    ax.plot(sizes[shown], ideal[shown], color=style.GREY, ls=":", lw=1.4)
-    named = 2 * shown.sum() // 3
-    ax.annotate(
-        "ideal: 1/B", (sizes[named], ideal[named]), (-6, -3), textcoords="offset points",
-        ha="right", va="top", size=8.5,
-    )  # fmt: skip
-
-
 def _with_interval(size: float, interval: Ends | None) -> str:
     return f"{significant(size, 2)} ({range_span(interval)})" if interval else significant(size, 2)
 
@@ -85,7 +81,13 @@ def steps_chart(analysis: Analysis) -> Chart | None:
     record = analysis.scaling.main
     if record is None:
         return None
-    table, bounds = record.batch_sizes, _bounds(record)
+    table, runs = record.batch_sizes, record.crossings
+    # Where runs missed the target: the median of the updates they made, and how many they are.
+    missed = runs[(runs["outcome"] == NOT_REACHED) & (runs["updates"] > 0)]
+    bounds = missed.groupby("batch_size", as_index=False)["updates"].median()
+    rows = table.set_index("batch_size").loc[bounds["batch_size"]]
+    shares = zip(rows["runs"] - rows["reached"], rows["runs"], strict=True)
+    bounds = bounds.assign(text=[f"{missing}/{total}" for missing, total in shares])
     if table["updates"].isna().all() and bounds.empty:
         return None
     return Chart(
@@ -145,17 +147,6 @@ def _steps_finding(record: TargetRecord) -> str:
     )
 
 
-def _bounds(record: TargetRecord) -> pd.DataFrame:
-    """Where runs missed the target: the median of the updates they made, and how many they are."""
-    runs = record.crossings
-    missed = runs[(runs["outcome"] == NOT_REACHED) & (runs["updates"] > 0)]
-    table = missed.groupby("batch_size", as_index=False)["updates"].median()
-    rows = record.batch_sizes.set_index("batch_size").loc[table["batch_size"]]
-    missing = rows["runs"] - rows["reached"]
-    texts = [f"{n}/{runs}" for n, runs in zip(missing, rows["runs"], strict=True)]
-    return table.assign(text=texts)
-
-
 def time_to_target(
     ax: Axes,
     table: pd.DataFrame,
@@ -180,10 +171,16 @@ def time_chart(analysis: Analysis) -> Chart | None:
     if record is None or record.fastest is None:
         return None
     table, best = record.batch_sizes.dropna(subset="seconds"), record.best
+    # How the measured time changes up to where it is shortest, and beyond.
+    shown = [table["batch_size"].iloc[0], record.fastest, table["batch_size"].iloc[-1]]
+    texts = [
+        f"{seconds(row['seconds'], 2)} at batch size {row['batch_size']}"
+        for row in table[table["batch_size"].isin(shown)].to_dict("records")
+    ]
     return Chart(
         name="time-to-target",
         heading="Time to the target",
-        finding=_time_finding(record),
+        finding=f"Time to the target: {listing(texts)}",
         caption=sentences(
             "The target of figure “Updates to the target”. Updates times the median seconds of "
             f"an update. {_median(record)}",
@@ -202,18 +199,6 @@ def time_chart(analysis: Analysis) -> Chart | None:
         recommended=analysis.recommended,
         right=style.NAMED,
     )
-
-
-def _time_finding(record: TargetRecord) -> str:
-    """How the measured time changes up to where it is shortest, and beyond."""
-    table = record.batch_sizes.dropna(subset="seconds")
-    first, last = table.iloc[0], table.iloc[-1]
-    shown = [first["batch_size"], record.fastest, last["batch_size"]]
-    texts = [
-        f"{seconds(row['seconds'], 2)} at batch size {row['batch_size']}"
-        for row in table[table["batch_size"].isin(shown)].to_dict("records")
-    ]
-    return f"Time to the target: {listing(texts)}"
 
 
 def _seconds(analysis: Analysis, record: TargetRecord) -> Curve | None:
@@ -257,14 +242,16 @@ def _fit(record: TargetRecord) -> str:
     fit = record.fit
     if fit.curve is None:
         return f"Nothing is fitted: {lowered(fit.reason)}"
-    missed, span = plural(fit.censored, "run"), critical_span(fit)
+    missed, size = plural(fit.censored, "run"), fit.critical_batch_size
     return sentences(
         f"Dashed: S^p = S_min^p + (E_min/B)^p, p = {significant(fit.curve.power)}, fitted to the "
         f"logarithms of the batch sizes' means over {plural(fit.runs, 'run')}; the curve misses a "
         f"batch size by up to {off_by(fit.max_log_residual or 0)}.",
         fit.poor_fit and "That is a rough estimate.",
         fit.censored > 0 and f"{missed} that missed the target count as lower bounds (triangles).",
-        bool(span) and f"Dash-dotted, with its band: the {span}.",
+        size is not None
+        and f"Dash-dotted, with its band: the critical batch size of {significant(size)} (95% CI "
+        f"{range_span(fit.critical_batch_size_interval)}).",
         not bool(record.batch_sizes["fitted"].all())
         and "Hollow: left out of the fit, as the rate lies at the edge of those tried.",
     )
@@ -299,7 +286,14 @@ def noise_along_training(
         ax.fill_between(resolved["examples"], low, resolved["high"], alpha=0.12, lw=0, **look)
         rest = rows[(rows["status"] != RESOLVED) & (rows["low"] > 0)]
         style.add_marks(ax, rest, "examples", "low", marker="^", ms=7, mfc="none", **look)
-        _b_noise(ax, rows, gid)
+        # B_noise, where it is resolved: hollow points with intervals.
+        if len(known := rows.dropna(subset="b_noise")):
+            value, least = known["b_noise"], known["b_noise_low"]
+            lengths = [value - least.where(least > 0, value / 10), known["b_noise_high"] - value]
+            ax.errorbar(
+                known["examples"], value, yerr=lengths, fmt="o-", color=style.BLUE, mfc="none",
+                ms=5, lw=0.8, gid=gid,
+            )  # fmt: skip
         ends = pd.concat([resolved["noise_scale"], rest["low"]]).sort_index()
         names += [(name, rows.loc[i, "examples"], end) for i, end in [*ends.items()][-1:]]
     if critical is not None:
@@ -308,19 +302,6 @@ def noise_along_training(
         if interval is not None and math.isfinite(interval.high):
             ax.axhspan(interval.low, interval.high, color=style.ORANGE, alpha=0.15, lw=0)
     style.name_ends(ax, names)
-
-
-def _b_noise(ax: Axes, rows: pd.DataFrame, gid: str) -> None:
-    """Draw B_noise, where it is resolved, as hollow points with intervals."""
-    known = rows.dropna(subset="b_noise")
-    if known.empty:
-        return
-    value, low = known["b_noise"], known["b_noise_low"]
-    lengths = [value - low.where(low > 0, value / 10), known["b_noise_high"] - value]
-    ax.errorbar(
-        known["examples"], value, yerr=lengths, fmt="o-", color=style.BLUE, mfc="none", ms=5,
-        lw=0.8, gid=gid,
-    )  # fmt: skip
 
 
 def noise_chart(analysis: Analysis) -> Chart | None:

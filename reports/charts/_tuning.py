@@ -57,7 +57,12 @@ def rate_grid(
     ax.grid(visible=False)
     crossed = _join(ax, sizes, rates, selected, rules)
     _shade(ax, cells, crossed, scale)
-    _box(ax, selected)
+    # Boxes around the selected rates, dashed at the edge of those tried.
+    for at_edge, rows in selected.groupby("at_edge"):
+        outlines = (rows[["x", "y"]].to_numpy()[:, None] + _BOX).reshape(-1, 2)
+        for (color, width), line in zip(_HALO, ("-", _LINES[bool(at_edge)]), strict=True):
+            look: dict[str, Any] = {"solid_joinstyle": "miter", "dash_joinstyle": "miter"}
+            ax.plot(*outlines.T, color=color, lw=width, ls=line, zorder=4, **look)
     style.fixed_ticks(ax.yaxis, np.arange(len(rates)) + 0.5, map(rate, rates))
     style.fixed_ticks(ax.xaxis, np.arange(len(sizes)) + 0.5, map(str, sizes))
     ax.tick_params(length=0)
@@ -74,7 +79,11 @@ def _shade(ax: Axes, cells: pd.DataFrame, crossed: set[tuple[int, int]], scale: 
     wide = cells.pivot_table(
         index="learning_rate", columns="batch_size", values="error", dropna=False
     )
-    shades, norm = ListedColormap(style.ordered_colors(64, margin=0.08)[::-1]), _norm(cells)
+    # Colours go from the smallest error above 0 to the largest that isn't failure.
+    errors = cells.loc[cells["error"] > 0, "error"].clip(upper=MOST_ERROR)
+    least, most = (errors.min(), errors.max()) if len(errors) else (1.0, 1.0)
+    norm = LogNorm(least, max(most, 1.01 * least), clip=True)
+    shades = ListedColormap(style.ordered_colors(64, margin=0.08)[::-1])
     ax.pcolormesh(np.ma.filled(norm(wide), np.nan), cmap=shades, vmin=0, vmax=1, zorder=2)
     colors = shades(np.ma.filled(norm(cells["error"].to_numpy()), np.nan))[:, :3]
     for row, color in zip(cells.to_dict("records"), colors.tolist(), strict=True):
@@ -89,22 +98,6 @@ def _shade(ax: Axes, cells: pd.DataFrame, crossed: set[tuple[int, int]], scale: 
                 bbox=_PLATE | {"fc": color} if (x, y) in crossed else None,
                 gid=f"{style.SIZE_ID}{row['batch_size']}",
             )  # fmt: skip
-
-
-def _box(ax: Axes, selected: pd.DataFrame) -> None:
-    """Draw a box around the selected rate of each batch size, dashed at the edge of the rates."""
-    for at_edge, rows in selected.groupby("at_edge"):
-        outlines = (rows[["x", "y"]].to_numpy()[:, None] + _BOX).reshape(-1, 2)
-        for (color, width), line in zip(_HALO, ("-", _LINES[bool(at_edge)]), strict=True):
-            look: dict[str, Any] = {"solid_joinstyle": "miter", "dash_joinstyle": "miter"}
-            ax.plot(*outlines.T, color=color, lw=width, ls=line, zorder=4, **look)
-
-
-def _norm(cells: pd.DataFrame) -> LogNorm:
-    """The scale of colours: from the smallest error above 0 to the largest that isn't failure."""
-    errors = cells.loc[cells["error"] > 0, "error"].clip(upper=MOST_ERROR)
-    least, most = (errors.min(), errors.max()) if len(errors) else (1.0, 1.0)
-    return LogNorm(least, max(most, 1.01 * least), clip=True)
 
 
 def _join(

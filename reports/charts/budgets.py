@@ -79,6 +79,13 @@ def budget_chart(analysis: Analysis) -> Chart | None:
     if table.empty:
         return None
     panels, seeds = _panels(table), plural(int(table["seeds"].max()), "tuning seed")
+
+    def value(row: Row) -> str:
+        span = interval_text(row, "metric", analysis.measure.span)
+        metric = f"{analysis.measure.text(row['metric'])}{span}"
+        budget = amount(row["rule"], row["budget"])
+        return f"{metric} with {budget}, {plural(row['seeds'], 'tuning seed')}"
+
     return Chart(
         name="budgets",
         heading="Budget rules",
@@ -95,7 +102,8 @@ def budget_chart(analysis: Analysis) -> Chart | None:
             "{panel}: batch size {batch_size}: {metric}",
             metric=analysis.measure.text,
         ),
-        table=_readable(analysis, table),
+        # The rate depends on the seed.
+        table=with_readings(analysis, table.assign(learning_rate=math.nan), value),
         figure=partial(
             budget_panels,
             label=f"Validation {analysis.measure.name}",
@@ -104,18 +112,6 @@ def budget_chart(analysis: Analysis) -> Chart | None:
         ),
         height=2.9,
     )
-
-
-def _readable(analysis: Analysis, table: pd.DataFrame) -> pd.DataFrame:
-    """The table with what is read at its marks; the rate depends on the seed."""
-
-    def value(row: Row) -> str:
-        span = interval_text(row, "metric", analysis.measure.span)
-        metric = f"{analysis.measure.text(row['metric'])}{span}"
-        budget = amount(row["rule"], row["budget"])
-        return f"{metric} with {budget}, {plural(row['seeds'], 'tuning seed')}"
-
-    return with_readings(analysis, table.assign(learning_rate=math.nan), value)
 
 
 def _panels(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -169,22 +165,18 @@ def budget_slider(analysis: Analysis, prefix: str = "") -> Slider | None:
     frame, places = draw_with(chart, points.astype(np.float64))
     (left, bottom), (right, top) = places[:2].round(1).tolist()
     across = dict(zip(batch_sizes, places[2:, 0].round(1).tolist(), strict=True))
-    placed = by_rule(table.assign(x=table["batch_size"].map(across)))
-    choices = [_choice(analysis, rows, bottom, top) for rows in placed.values()]
+    placed, choices = by_rule(table.assign(x=table["batch_size"].map(across))), []
+    for of_rule in placed.values():
+        budgets = [rows for _, rows in of_rule.groupby("budget")]
+        common = next(number for number, rows in enumerate(budgets) if rows["common"].all())
+        steps = [_step(analysis, rows, bottom, top) for rows in budgets]
+        choices.append({"first": common, "steps": steps})
     return Slider(
         rules=tuple(RULE_WORDS[rule] for rule in placed),
         caption=f"{_CAPTION}{stopped_note(analysis)}",
         frame=inline(frame, chart, prefix),
         data=Markup(embedded({"left": left, "right": right, "rules": choices})),  # noqa: S704
     )
-
-
-def _choice(
-    analysis: Analysis, table: pd.DataFrame, bottom: float, top: float
-) -> dict[str, object]:
-    budgets = [rows for _, rows in table.groupby("budget")]
-    first = next(number for number, rows in enumerate(budgets) if rows["common"].all())
-    return {"first": first, "steps": [_step(analysis, rows, bottom, top) for rows in budgets]}
 
 
 def _step(analysis: Analysis, rows: pd.DataFrame, bottom: float, top: float) -> dict[str, object]:

@@ -76,14 +76,23 @@ def _chart(
     label = capitalised(first.metric)
     where = f" on {visible(first.plan.dataset, most=40)}" if several else ""
     drawn = {group.plan.group for group in shown}
+    best, text = table.groupby("group", sort=False)["metric"].max(), first.measure.text
+    low, high = text(best.min()), text(best.max())
+    most = low if low == high else f"{low} to {high}"
+    left = [f"“{_label(group)}”" for group in alike if group.plan.group not in drawn]
+    left_out = (
+        " Drawn: the best configuration of each optimizer on the validation set, of at most "
+        f"{len(LOOKS)} optimizers; left out: {plural(len(left), 'configuration')}, "
+        f"{listing(left, most=6)}."
+    )
     return Chart(
         name=name,
         heading=f"{capitalised(first.measure.name)} of each configuration{where}",
-        finding=_finding(first, table, where),
+        finding=f"The {plural(len(best), 'configuration')} attain at most {most}{where}",
         caption=(
             f"Mean {first.metric} over the seeds, at the learning rate tuned for each batch "
             "size and configuration; their 95% t intervals are in the tables."
-            f"{_left_out([_label(group) for group in alike if group.plan.group not in drawn])}"
+            f"{left_out if left else ''}"
         ),
         description=values(table, "metric", first.measure.text, by="group"),
         table=table,
@@ -99,21 +108,3 @@ def metrics(analysis: Analysis, name: str) -> pd.DataFrame:
 
 def _label(group: Analysis) -> str:
     return visible(group.plan.group, most=40)
-
-
-def _left_out(labels: list[str]) -> str:
-    if not labels:
-        return ""
-    return (
-        " Drawn: the best configuration of each optimizer on the validation set, of at most "
-        f"{len(LOOKS)} optimizers; left out: {plural(len(labels), 'configuration')}, "
-        f"{listing([f'“{label}”' for label in labels], most=6)}."
-    )
-
-
-def _finding(first: Analysis, table: pd.DataFrame, where: str) -> str:
-    """From where to where the best mean of each configuration goes."""
-    best = table.groupby("group", sort=False)["metric"].max()
-    low, high = first.measure.text(best.min()), first.measure.text(best.max())
-    most = low if low == high else f"{low} to {high}"
-    return f"The {plural(len(best), 'configuration')} attain at most {most}{where}"

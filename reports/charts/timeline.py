@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -42,7 +41,15 @@ def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> None:
     for size, bars in by_size:
         gid, drawn = f"{style.SIZE_ID}{size}", len(spans) > MOST_SHAPES
         _bars(ax, bars, thick, color=colors[size], gid=gid, rasterized=drawn)
-    _names(ax, cohorts, length, colors)
+    for bar in cohorts.to_dict("records"):
+        name, takes = str(bar["batch_size"]), bar["ended"] - bar["started"]
+        if takes > length * _CHARACTER * (len(name) + 1):
+            ax.text(
+                bar["started"] + takes / 2, bar["row"], name, ha="center", va="center", size=7.5,
+                color=style.ink_on(colors[bar["batch_size"]]), gid=f"{style.SIZE_ID}{name}",
+                label=f"batch size {name}: {plural(bar['trials'], 'trial')} trained together in "
+                f"{seconds(takes)} ({bar['stage']})",
+            )  # fmt: skip
     if len(passes):
         _bars(ax, passes, thick, color=style.GREY)
     if len(spans) <= MOST_MARKED:
@@ -51,34 +58,14 @@ def timeline(ax: Axes, spans: pd.DataFrame, pauses: pd.DataFrame) -> None:
         ax.axvline(at, color=style.INK, lw=1, ls=":")
     ax.grid(visible=False)
     ax.set_ylim(lowest - 0.5, highest + 0.5)
-    ticks = range(lowest, highest + 1, max(1, (highest - lowest) // 8))
-    style.fixed_ticks(ax.yaxis, ticks, (str(row or "benchmark") for row in ticks))
+    rows = range(lowest, highest + 1, max(1, (highest - lowest) // 8))
+    style.fixed_ticks(ax.yaxis, rows, (str(row or "benchmark") for row in rows))
     ax.tick_params(axis="y", length=0)
-    _time_axis(ax, length)
-    ax.set_ylabel("Row")
-
-
-def _names(
-    ax: Axes, bars: pd.DataFrame, length: float, colors: Mapping[Any, Sequence[float]]
-) -> None:
-    """Write the batch sizes of bars where they fit."""
-    for bar in bars.to_dict("records"):
-        size, takes = str(bar["batch_size"]), bar["ended"] - bar["started"]
-        if takes > length * _CHARACTER * (len(size) + 1):
-            ax.text(
-                bar["started"] + takes / 2, bar["row"], size, ha="center", va="center", size=7.5,
-                color=style.ink_on(colors[bar["batch_size"]]), gid=f"{style.SIZE_ID}{size}",
-                label=f"batch size {size}: {plural(bar['trials'], 'trial')} trained together in "
-                f"{seconds(takes)} ({bar['stage']})",
-            )  # fmt: skip
-
-
-def _time_axis(ax: Axes, length: float) -> None:
     factor, unit = next((factor, unit) for least, factor, unit in _UNITS if length >= least)
     ticks = np.asarray(MaxNLocator(7, steps=[1, 2, 5, 10]).tick_values(0, length / factor))
     style.fixed_ticks(ax.xaxis, factor * ticks, (f"{tick:g} {unit}" for tick in ticks))
     ax.set_xlim(0, 1.01 * length)
-    ax.set_xlabel("Time since the sweep began, without pauses")
+    ax.set(xlabel="Time since the sweep began, without pauses", ylabel="Row")
 
 
 def _bars(ax: Axes, spans: pd.DataFrame, thick: float, **look: Any) -> None:  # noqa: ANN401
@@ -126,12 +113,14 @@ def _finding(history: Timeline) -> str:
 
 
 def _caption(history: Timeline) -> str:
+    total, number = seconds(history.pauses["seconds"].sum()), len(history.pauses)
     return sentences(
         "Each bar is a group of networks trained together, labelled with its batch size.",
         len(history.spans) <= MOST_MARKED and "A thin mark is its start.",
         "Busy: share of the time from the first start to the last end of a trial.",
         _passes(history),
-        _pauses(history),
+        number == 1 and f"Dotted line: a pause of {total} is left out.",
+        number > 1 and f"Dotted lines: {number} pauses of {total} in total are left out.",
         history.unknown > 0
         and f"Not drawn: {plural(history.unknown, 'trial')} whose time is not known.",
     )
@@ -150,12 +139,3 @@ def _passes(history: Timeline) -> str:
         return "By these clocks, trials ran during the benchmark: stores may have been merged."
     length = (passes["ended"] - passes["started"]).sum()
     return f"The benchmark took {seconds(length)}; no trial ran during it."
-
-
-def _pauses(history: Timeline) -> str:
-    if history.pauses.empty:
-        return ""
-    total, number = seconds(history.pauses["seconds"].sum()), len(history.pauses)
-    if number == 1:
-        return f"Dotted line: a pause of {total} is left out."
-    return f"Dotted lines: {number} pauses of {total} in total are left out."

@@ -84,10 +84,17 @@ def law_sentence(study: StudyAnalysis, name: str) -> str:
     )
 
 
-def law_details(study: StudyAnalysis) -> list[str]:
-    """Return what else is known of the laws: formula, prefactor, and without one value each."""
-    plan = study.description
-    return [
+def across_finished(study: StudyAnalysis) -> dict[str, str]:
+    """Return what finished runs show over all configurations."""
+    optima, plan = study.optima, study.description
+    inside = int(optima["optimum"].notna().sum())
+    critical = int(optima["critical"].notna().sum())
+    lie = [
+        f"The optimum lies within range in {_of(inside, len(optima))}." if inside else "",
+        f"The critical batch size is known for {_of(critical, len(optima))}." if critical else "",
+    ]
+    # Of each law its formula, the prefactor, and the exponent without one value each.
+    details = [
         f"{FOLLOWING[name].capitalize()} = {significant(law.prefactor)} {plan.scale_name}"
         f"^{significant(law.exponent, 3)} in {plan.unit} (95% CI of the prefactor "
         f"{significant(law.prefactor_interval.low)} to {significant(law.prefactor_interval.high)})."
@@ -97,20 +104,9 @@ def law_details(study: StudyAnalysis) -> list[str]:
         for name, law in study.laws.items()
         if law.prefactor_interval is not None and law.left_out is not None
     ]
-
-
-def across_finished(study: StudyAnalysis) -> dict[str, str]:
-    """Return what finished runs show over all configurations."""
-    optima = study.optima
-    inside = int(optima["optimum"].notna().sum())
-    critical = int(optima["critical"].notna().sum())
-    lie = [
-        f"The optimum lies within range in {_of(inside, len(optima))}." if inside else "",
-        f"The critical batch size is known for {_of(critical, len(optima))}." if critical else "",
-    ]
     return {f"law-{name}": law_sentence(study, name) for name in study.laws} | {
         "optima": " ".join(filter(None, lie)) or "No optimum lies within range.",
-        "law-details": " ".join(law_details(study)),
+        "law-details": " ".join(details),
     }
 
 

@@ -64,7 +64,11 @@ def evidence(analysis: Analysis) -> str:
     if used.batch_size == answer.reference:
         return f"It did best on the tuning seeds{_and_time(analysis)} ({attained(analysis)})."
     value = analysis.measure.text(analysis.row(answer.batch_size)["metric"])
-    gap = f"{_difference(analysis, used)}, {plural(used.seeds, 'seed')}"
+    # An interval without a width says nothing.
+    measure, (low, high) = analysis.measure, used.interval
+    exact = measure.signed(-low) == measure.signed(-high)
+    span = "" if exact else f", 95% CI {measure.signed_span(-high, -low)}"
+    gap = f"{measure.change(-used.mean)}{span}, {plural(used.seeds, 'seed')}"
     return f"It {_trains(analysis)}with {_loss(analysis, used)} ({value}; difference {gap})."
 
 
@@ -122,13 +126,6 @@ def _loss(analysis: Analysis, used: Shortfall) -> str:
     return f"a loss of {gap}" if used.mean > 0 else f"a gain of {gap}"
 
 
-def _difference(analysis: Analysis, used: Shortfall) -> str:
-    """Size less reference, with its 95% interval unless that has no width."""
-    measure, (low, high) = analysis.measure, used.interval
-    mean, exact = measure.change(-used.mean), measure.signed(-low) == measure.signed(-high)
-    return mean if exact else f"{mean}, 95% CI {measure.signed_span(-high, -low)}"
-
-
 def margin_text(analysis: Analysis) -> str:
     """Return the loss that is accepted, such as "1 point"."""
     margin = analysis.margin
@@ -163,7 +160,11 @@ def price_sentence(analysis: Analysis) -> str:
     bound = f" (loss of at most {measure.gap(following.upper)})"
     size = capitalised(tuned(analysis, following.batch_size))
     most = "" if math.isinf(following.upper) else bound
-    return f"{size} {trains}{loses}{most}: {_verdict(analysis, following)}."
+    more = analysis.answer.more_seeds
+    verdict = f"undecided; about {plural(more, 'more seed')} would decide" if more else "undecided"
+    if following.verdict == WORSE:
+        verdict = f"shown to lose more than {margin_text(analysis)}"
+    return f"{size} {trains}{loses}{most}: {verdict}."
 
 
 def speed_ratio(analysis: Analysis, following: Shortfall) -> float:
@@ -173,13 +174,6 @@ def speed_ratio(analysis: Analysis, following: Shortfall) -> float:
         for size in (analysis.answer.batch_size or 0, following.batch_size)
     )
     return float(used / other)
-
-
-def _verdict(analysis: Analysis, each: Shortfall) -> str:
-    if each.verdict == WORSE:
-        return f"shown to lose more than {margin_text(analysis)}"
-    more = analysis.answer.more_seeds
-    return f"undecided; about {plural(more, 'more seed')} would decide" if more else "undecided"
 
 
 def target_sentence(analysis: Analysis) -> str:
@@ -194,7 +188,14 @@ def target_sentence(analysis: Analysis) -> str:
     also = f" Batch {sizes(others, analysis.tried)} {verb} at most 10% longer." if others else ""
     time = seconds_to_target(analysis)
     needs = "" if math.isnan(time) else f" It needs {seconds(time)}."
-    return f"For {target.sought}, use {with_rate(target)}.{needs}{also}{_estimates(target)}"
+    predicted = [
+        f"the {each.source} predicts {span(each.interval.low, each.interval.high)}"
+        f"{' (rough estimate)' if each.weakness else ''}"
+        for each in target.estimates
+        if each.interval is not None
+    ]
+    models = f" {capitalised(' and '.join(predicted))}." if predicted else ""
+    return f"For {target.sought}, use {with_rate(target)}.{needs}{also}{models}"
 
 
 def seconds_to_target(analysis: Analysis) -> float:
@@ -206,17 +207,6 @@ def seconds_to_target(analysis: Analysis) -> float:
     return float(rows.loc[rows["batch_size"] == analysis.target.batch_size, "seconds"].iloc[0])
 
 
-def _estimates(target: Answer) -> str:
-    """What the models predict."""
-    texts = [
-        f"the {each.source} predicts {span(each.interval.low, each.interval.high)}"
-        f"{' (rough estimate)' if each.weakness else ''}"
-        for each in target.estimates
-        if each.interval is not None
-    ]
-    return f" {capitalised(' and '.join(texts))}." if texts else ""
-
-
 def span(low: float, high: float) -> str:
     """Return a range of batch sizes, such as "16 to 64"."""
     first, last = f"{low:.0f}", f"{high:.0f}"
@@ -225,10 +215,18 @@ def span(low: float, high: float) -> str:
 
 def confidence(analysis: Analysis) -> tuple[str, str]:
     """Return how sure the answer is, `HIGH`, `MODERATE` or `LOW`, and the reason as a sentence."""
-    answer = analysis.answer
+    answer, timing = analysis.answer, analysis.timing
     if answer.batch_size is None:
         return LOW, evidence(analysis)
-    doubts = [*_doubts(analysis)]
+    disturbed = timing["contended"].any() or timing["unsteady"].any()
+    texts = (
+        "It is the only batch size with results." * (len(analysis.measured) == 1),
+        edge_sentence(analysis),
+        "Update times have not been measured." * analysis.timed.empty,
+        "Other programs disturbed the benchmark." * bool(disturbed),
+        undecided_sentence(analysis),
+    )
+    doubts = [text for text in texts if text]
     if doubts:
         return (MODERATE if len(doubts) == 1 else LOW), " ".join(doubts)
     used = answer.shortfall(answer.batch_size)
@@ -239,21 +237,6 @@ def confidence(analysis: Analysis) -> tuple[str, str]:
     if answer.next is None:
         return HIGH, "It did best on the tuning seeds, and none tried trains faster."
     return HIGH, f"The next faster batch size is shown to be worse by {seeds}."
-
-
-def _doubts(analysis: Analysis) -> list[str]:
-    """What makes the answer less sure."""
-    timing = analysis.timing
-    texts = {
-        "It is the only batch size with results.": len(analysis.measured) == 1,
-        edge_sentence(analysis): True,
-        "Update times have not been measured.": analysis.timed.empty,
-        "Other programs disturbed the benchmark.": bool(
-            timing["contended"].any() or timing["unsteady"].any()
-        ),
-        undecided_sentence(analysis): True,
-    }
-    return [text for text, applies in texts.items() if text and applies]
 
 
 def edge_sentence(analysis: Analysis) -> str:

@@ -35,14 +35,6 @@ def target_name(analysis: Analysis, record: TargetRecord) -> str:
     return f"a {on}{measure.name} of {measure.text(record.target.level)}"
 
 
-def critical_span(fit: StepsToTargetFit) -> str:
-    """Return the critical batch size with its interval; "" if it isn't known."""
-    if fit.critical_batch_size is None:
-        return ""
-    span = range_span(fit.critical_batch_size_interval)
-    return f"critical batch size of {significant(fit.critical_batch_size)} (95% CI {span})"
-
-
 def range_span(ends: Ends | None) -> str:
     """Return the bounds of an interval of batch sizes."""
     return "unknown" if ends is None else range_text(ends.low, ends.high, significant)

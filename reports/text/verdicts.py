@@ -42,10 +42,14 @@ class Card:
 
 def verdict(analysis: Analysis) -> list[Statement]:
     """Return what the study shows, most important first: the answer, then the rest."""
+    error, size = "", analysis.recommended or analysis.reference
+    if analysis.rmse_unit and size is not None:
+        rmse = f"{significant(analysis.row(size)['rmse'], 3)} in {analysis.rmse_unit}"
+        error = f"The root mean squared error is {rmse}, for {tuned(analysis, size)}."
     texts = answer_texts(analysis) | {
         "rules": rules_sentence(analysis),
         "scaling": "" if critical_alone(analysis) else scaling_sentence(analysis),
-        "error": _error(analysis),
+        "error": error,
         "vectorized": _vectorized(analysis),
         "outcomes": _outcomes(analysis),
     }
@@ -56,7 +60,12 @@ def cards(analysis: Analysis) -> list[Card]:
     """Return three numbers to see at a glance: use, price of going faster, time to the target."""
     if analysis.study.finished and analysis.recommended is None:
         return finished_cards(analysis)
-    return [_use(analysis), _price(analysis), _to_target(analysis)]
+    target, label = analysis.target, "Time to target"
+    to_target = Card(label, MISSING, target.reason)
+    if target.batch_size is not None:
+        note = f"{with_rate(target)}, to {target.sought.removeprefix('the shortest time to ')}"
+        to_target = Card(label, seconds(seconds_to_target(analysis)), note)
+    return [_use(analysis), _price(analysis), to_target]
 
 
 def finished_cards(analysis: Analysis) -> list[Card]:
@@ -106,24 +115,6 @@ def _price(analysis: Analysis) -> Card:
         "shown to be worse" if following.verdict == WORSE else "undecided",
     )
     return Card(label, measure.becomes(-following.mean), "; ".join(filter(None, note)))
-
-
-def _to_target(analysis: Analysis) -> Card:
-    target = analysis.target
-    if target.batch_size is None:
-        return Card("Time to target", MISSING, target.reason)
-    goal = target.sought.removeprefix("the shortest time to ")
-    note = f"{with_rate(target)}, to {goal}"
-    return Card("Time to target", seconds(seconds_to_target(analysis)), note)
-
-
-def _error(analysis: Analysis) -> str:
-    """The root mean squared error of the batch size to use, or of the reference."""
-    if not analysis.rmse_unit or analysis.reference is None:
-        return ""
-    size = analysis.recommended or analysis.reference
-    error = f"{significant(analysis.row(size)['rmse'], 3)} in {analysis.rmse_unit}"
-    return f"The root mean squared error is {error}, for {tuned(analysis, size)}."
 
 
 def _vectorized(analysis: Analysis) -> str:

@@ -14,7 +14,6 @@ import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 
 from reports.charts.base._axes import POINTS, panels, write_axes
 from reports.charts.base._chart import Chart, Drawn
@@ -55,8 +54,13 @@ def draw(chart: Chart) -> str:
 
 def draw_with(chart: Chart, points: np.ndarray) -> tuple[str, np.ndarray]:
     """Return a chart as an `<svg>` element, and where points (x, y) of its axes lie in it."""
+    # Fixed margins: measuring the texts to fit them costs as much as drawing.
+    width, height = WIDTH - _LEFT - chart.right, chart.height - _BOTTOM - _TOP
+    inches = np.array([_LEFT, _BOTTOM, width, height])
+    left, bottom, across, up = inches / [WIDTH, chart.height, WIDTH, chart.height]
     with mpl.rc_context(STYLE):
-        figure, ax = _drawn(chart)
+        figure = Figure(figsize=(WIDTH, chart.height))
+        ax = chart.draw(figure.add_axes((left, bottom, across, up)))
         read = marks(ax)
         choices = _scales(ax, chart)
         axes = "".join(write_axes(each) for each in panels(ax))
@@ -70,15 +74,6 @@ def draw_with(chart: Chart, points: np.ndarray) -> tuple[str, np.ndarray]:
         if data:
             element = element.replace("<svg ", f"<svg data-{name}='{embedded(data)}' ", 1)
     return element, places * [1, -1] + [0, POINTS * chart.height]
-
-
-def _drawn(chart: Chart) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(WIDTH, chart.height))
-    # Fixed margins: measuring the texts to fit them costs as much as drawing.
-    width, height = WIDTH - _LEFT - chart.right, chart.height - _BOTTOM - _TOP
-    inches = np.array([_LEFT, _BOTTOM, width, height])
-    left, bottom, across, up = inches / [WIDTH, chart.height, WIDTH, chart.height]
-    return figure, chart.draw(figure.add_axes((left, bottom, across, up)))
 
 
 def _compact(written: str) -> str:
@@ -163,7 +158,12 @@ def _scales(ax: Axes, chart: Chart) -> list[dict[str, object]]:
         if not length:
             return []
         places = (start + width * (logs - low) / length).round(1)
-        ticks = _log_ticks(low - _MARGIN * length, low + (1 + _MARGIN) * length)
+        # At 1, 2 and 5 of each power of ten or, of many, at 1.
+        least, most = low - _MARGIN * length, low + (1 + _MARGIN) * length
+        steps = (1, 2, 5) if most - least < _MANY_POWERS else (1,)
+        powers = range(math.floor(least), math.ceil(most))
+        ticks = [step * 10.0**power for power in powers for step in steps]
+        ticks = [tick for tick in ticks if least <= math.log10(tick) <= most]
         across = [round(start + width * (math.log10(tick) - low) / length, 1) for tick in ticks]
         made.append(
             {
@@ -176,40 +176,22 @@ def _scales(ax: Axes, chart: Chart) -> list[dict[str, object]]:
     return made
 
 
-def _log_ticks(low: float, high: float) -> list[float]:
-    """Return ticks between two powers of ten: at 1, 2 and 5 of each or, of many, at 1."""
-    steps = (1, 2, 5) if high - low < _MANY_POWERS else (1,)
-    powers = range(math.floor(low), math.ceil(high))
-    ticks = [step * 10.0**power for power in powers for step in steps]
-    return [tick for tick in ticks if low <= math.log10(tick) <= high]
-
-
 def marks(ax: Axes) -> dict[str, list[list[object]]]:
     """Return the points that can be read: their places in 1/72 inch, texts and batch sizes."""
     points: dict[tuple[float, float], list[object]] = {}
     for axes in panels(ax):
-        lines: list[Marks | Text] = [line for line in axes.lines if isinstance(line, Marks)]
-        for artist in lines + axes.texts[:]:
-            for across, down, text, size in _points(axes, artist):
-                points.setdefault((across, down), [across, down, text, size])
+        lines = [line for line in axes.lines if isinstance(line, Marks)]
+        read = [(line.get_xydata(), line.readings, line.sizes) for line in lines]
+        for artist in axes.texts:
+            gid, label = str(artist.get_gid()), str(artist.get_label())
+            if gid.startswith(SIZE_ID) and label:
+                size = int(gid.removeprefix(SIZE_ID))
+                read.append((np.array([artist.get_position()]), [label], [size]))
+        height, scale = axes.figure.bbox.height, POINTS / axes.figure.dpi
+        for xy, texts, sizes in read:
+            values = axes.transData.transform(np.asarray(xy, np.float64))
+            places = ((values - [0, height]) * [1, -1] * scale).round(1)
+            for (across, down), text, size in zip(places.tolist(), texts, sizes, strict=True):
+                if math.isfinite(across) and 0 <= down <= height * scale:
+                    points.setdefault((across, down), [across, down, text, size])
     return {"points": [*points.values()]} if points else {}
-
-
-def _points(ax: Axes, artist: Marks | Text) -> list[tuple[float, float, str, int]]:
-    """Place, text and batch size of each point of an artist that can be read."""
-    xy = artist.get_xydata() if isinstance(artist, Marks) else [artist.get_position()]
-    values = np.asarray(xy, np.float64)
-    if isinstance(artist, Marks):
-        texts, batch_sizes = artist.readings, artist.sizes
-    else:
-        gid, label = str(artist.get_gid()), str(artist.get_label())
-        if not gid.startswith(SIZE_ID) or not label:
-            return []
-        texts, batch_sizes = [label], [int(gid.removeprefix(SIZE_ID))]
-    height, scale = ax.figure.bbox.height, POINTS / ax.figure.dpi
-    places = ((ax.transData.transform(values) - [0, height]) * [1, -1] * scale).round(1)
-    return [
-        (across, down, text, size)
-        for (across, down), text, size in zip(places.tolist(), texts, batch_sizes, strict=True)
-        if math.isfinite(across) and 0 <= down <= height * scale
-    ]

@@ -14,7 +14,6 @@ from reports.stats.bounds import Ends
 from reports.stats.models.steps_to_target import NOT_IN_RANGE
 from reports.text.reaching_target import (
     cost_caption,
-    critical_span,
     level,
     no_plateau,
     not_reached,
@@ -61,15 +60,11 @@ def test_the_critical_batch_size_has_its_interval(analysis: Analysis) -> None:
     text = scaling_sentence(known)
     for part in ("about 24", "critical batch size, 95% CI at least 20"):
         assert part in text
-    assert "critical batch size of 24 (95% CI at least 20)" in critical_span(
-        main(known.scaling).fit
-    )
 
 
 def test_without_a_critical_batch_size_there_is_a_reason(analysis: Analysis) -> None:
     unknown = changed(analysis, critical_batch_size=None, reason="There are no runs.")
     assert scaling_sentence(unknown).endswith("there are no runs.")
-    assert critical_span(main(unknown.scaling).fit) == ""
 
 
 def test_a_study_that_has_not_begun_says_why(results: StudyResults) -> None:
