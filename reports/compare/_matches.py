@@ -105,12 +105,16 @@ def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
     pairs = tuple(p for name in others for p in _pairs(groups_of[first], name, groups_of[name]))
     groups = [s.summary.assign(study=name, machine=machine(s)) for name, s in studies.items()]
     unmatched = [row for name in others for row in _unmatched(studies, first, name, pairs)]
+    cells = table_of([row for pair in pairs for row in _rows(pair)], MATCH_COLUMNS)
+    # The p values of each other study are adjusted together.
+    for _, p_values in cells["p_value"].dropna().groupby(cells["study"]):
+        cells.loc[p_values.index, "p_value"] = holm(p_values.tolist())
     return Matches(
         studies=studies,
         pairs=pairs,
         reruns=tuple(_rerun(studies[first], name, studies[name]) for name in others),
         groups=as_table(pd.concat(groups, ignore_index=True), STUDY_COLUMNS),
-        cells=_cells(pairs),
+        cells=cells.assign(established=cells["p_value"] <= 1 - CONFIDENCE),
         unmatched=table_of(unmatched, UNMATCHED_COLUMNS),
     )
 
@@ -166,14 +170,6 @@ def _pairs(firsts: Sequence[Analysis], name: str, others: Sequence[Analysis]) ->
         if len(same) == 1 and rivals == [number]:
             match(number, same[0])
     return [pairs[number] for number in sorted(pairs)]
-
-
-def _cells(pairs: Sequence[Pair]) -> pd.DataFrame:
-    """Cells of all pairs; the p values of each other study are adjusted together."""
-    cells = table_of([row for pair in pairs for row in _rows(pair)], MATCH_COLUMNS)
-    for _, p_values in cells["p_value"].dropna().groupby(cells["study"]):
-        cells.loc[p_values.index, "p_value"] = holm(p_values.tolist())
-    return cells.assign(established=cells["p_value"] <= 1 - CONFIDENCE)
 
 
 _NO_INTERVAL = Interval(math.nan, math.nan, math.nan, 0, CONFIDENCE, "")

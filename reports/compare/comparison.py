@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -76,18 +76,26 @@ def build_comparison(studies: Mapping[str, StudyResults], folder: Path) -> Path:
 
 def _page(matches: Matches, drawn: Drawn, csv: Mapping[str, str], undrawn: int) -> str:
     tables, figures = match_tables(matches), inlined(drawn)
+    counted = [
+        f"{visible(name, _WORDS)}: {plural(len(study.groups), 'group')}, "
+        f"{plural(study.counts.run, 'trial')}"
+        for name, study in matches.studies.items()
+    ]
 
     def page(omitted: Collection[str]) -> str:
+        only = [name for name in names if name in omitted]
+        left = [f"only in the page's folder: {listing(only)}"] if only else []
+        left += [f"not drawn: {plural(undrawn, 'figure')} of further groups"] if undrawn else []
         return fill(
             "comparison.html.jinja",
             title=f"{listing([visible(name, _WORDS) for name in matches.studies])} compared",
             drawings=[drawing for _, drawing in figures],
-            summary=_summary(matches),
+            summary=f"{'; '.join(counted)}; {plural(len(matches.cells), 'matched cell')}",
             findings=findings(matches),
             cautions=cautions_of(matches),
             figures=[pair for pair in figures if pair[0].heading not in omitted],
             tables=[table for table in tables if table.heading not in omitted],
-            left_out=_left_out([name for name in names if name in omitted], undrawn),
+            left_out=f"To keep this page small: {'; '.join(left)}." if left else "",
             method=method_of(matches),
             downloads=downloads(csv, embed=DOWNLOADS not in omitted),
             pictures=[f"{FIGURES}/{name}.svg" for name in drawn],
@@ -95,22 +103,6 @@ def _page(matches: Matches, drawn: Drawn, csv: Mapping[str, str], undrawn: int) 
 
     names = [*(table.heading for table in tables), *(chart.heading for chart, _ in figures)]
     return fit(page, [DOWNLOADS, *reversed(names)])
-
-
-def _summary(matches: Matches) -> str:
-    counted = [
-        f"{visible(name, _WORDS)}: {plural(len(study.groups), 'group')}, "
-        f"{plural(study.counts.run, 'trial')}"
-        for name, study in matches.studies.items()
-    ]
-    return f"{'; '.join(counted)}; {plural(len(matches.cells), 'matched cell')}"
-
-
-def _left_out(omitted: Sequence[str], undrawn: int) -> str:
-    only = omitted and f"only in the page's folder: {listing(omitted)}"
-    rest = undrawn and f"not drawn: {plural(undrawn, 'figure')} of further groups"
-    texts = [str(text) for text in (only, rest) if text]
-    return f"To keep this page small: {'; '.join(texts)}." if texts else ""
 
 
 COLUMNS: dict[str, tuple[Column, ...]] = {

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from reports.charts import charts, group_charts, timeline_charts
-from reports.charts.base import Drawn, svg
+from reports.charts.base import svg
 from reports.claims.judgement import claims_of
 from reports.figures import NAMES
 from reports.output import csv as tables
@@ -65,7 +64,13 @@ def _build(results: StudyResults, folder: Path, reload_seconds: int) -> Path:
     for where, drawn in placed:
         for name, (chart, element) in drawn.items():
             write(folder / where / f"{name}.svg", svg.alone(element, chart))
-    _remove_others(folder / FIGURES, placed)
+    # Figures of an earlier report that this one doesn't have; nobody else's files.
+    kept = {folder / f"{where}/{name}.svg" for where, drawn in placed for name in drawn}
+    ours = {f"{name}.svg" for name in NAMES}
+    for pattern in ("*.svg", "[0-9][0-9]*-*/*.svg"):
+        for path in (folder / FIGURES).glob(pattern):
+            if path.name in ours and path not in kept:
+                path.unlink()
     for name in tables.COLUMNS.keys() - frames.keys():
         (folder / "tables" / f"{name}.csv").unlink(missing_ok=True)
     statements = [(part.verdict, part.cautions) for part in sections]
@@ -91,13 +96,3 @@ def _sections(study: StudyAnalysis) -> list[Section]:
         )
         for number, (analysis, group) in enumerate(zip(study.groups, made, strict=True), start=1)
     ]
-
-
-def _remove_others(folder: Path, placed: Sequence[tuple[str, Drawn]]) -> None:
-    """Remove figures of an earlier report that this one doesn't have; nobody else's files."""
-    kept = {folder.parent / where / f"{name}.svg" for where, names in placed for name in names}
-    ours = {f"{name}.svg" for name in NAMES}
-    for pattern in ("*.svg", "[0-9][0-9]*-*/*.svg"):
-        for path in folder.glob(pattern):
-            if path.name in ours and path not in kept:
-                path.unlink()

@@ -110,6 +110,7 @@ class Results(StudyResults):
 
     def _repr_html_(self) -> str:
         from reports.charts import charts, group_charts
+        from reports.charts.base import svg
         from reports.output.page._tables import group_table, page_tables
         from reports.output.page.page import summary
 
@@ -122,7 +123,12 @@ class Results(StudyResults):
             tables, drawn = page_tables(analysis) if study.counts.run else [], charts(analysis)
         parts = [Markup("<p>{}</p>").format(text) for text in (answer, summary(study)) if text]
         parts += [_table(table) for table in tables[:1]]
-        parts += [_image(chart) for chart in drawn[:1]]
+        # The figure is an image, so that its style and names stay its own.
+        image = Markup('<img src="{}" alt="{}" style="max-width: 100%">')
+        for chart in drawn[:1]:
+            drawing = base64.b64encode(svg.alone(svg.draw(chart), chart).encode()).decode()
+            described = f"{chart.finding}. {chart.description}"
+            parts.append(image.format(f"data:image/svg+xml;base64,{drawing}", described))
         return str(Markup("").join(parts))
 
 
@@ -175,14 +181,3 @@ def _table(table: Table) -> Markup:
         html = Markup(frame.to_html(index=False, border=0, escape=False))  # noqa: S704 - escaped
     left = len(table.rows) - MOST_ROWS
     return html + Markup("<p>{} more rows.</p>").format(left) if left > 0 else html
-
-
-def _image(chart: Chart) -> Markup:
-    """Return the figure as an image, so that its style and names stay its own."""
-    from reports.charts.base import svg
-
-    drawing = svg.alone(svg.draw(chart), chart).encode()
-    address = f"data:image/svg+xml;base64,{base64.b64encode(drawing).decode()}"
-    return Markup('<img src="{}" alt="{}" style="max-width: 100%">').format(
-        address, f"{chart.finding}. {chart.description}"
-    )

@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 
-from reports.recommend import Analysis, Answer, StudyAnalysis, answer_table
+from reports.recommend import Answer, StudyAnalysis, answer_table
 from reports.text import Statement, across
 from reports.text.instruction import answer_lines, surer
 
-_GROUP = ("group", "trainer", "dataset", "architecture", "optimizer")
 FORMAT = 1  # number of the format; another one when a key changes its meaning or leaves
+_PLANNED = ("group", "trainer", "dataset", "architecture", "optimizer")
 
 
 def document(
@@ -35,7 +35,15 @@ def document(
         },
         "across": [*map(asdict, across(study))],
         "groups": [
-            _group(analysis, *said) for analysis, said in zip(study.groups, statements, strict=True)
+            {
+                **{name: getattr(group.plan, name) for name in _PLANNED},
+                "answer": answer_lines(group),
+                "surer": [*map(asdict, surer(group))],
+                "answers": [answer_content(answer) for answer in group.answers],
+                "verdict": [*map(asdict, verdict)],
+                "warnings": [*map(asdict, cautions)],
+            }
+            for group, (verdict, cautions) in zip(study.groups, statements, strict=True)
         ],
         "tables": [
             {"name": name, "path": f"tables/{name}.csv", "rows": len(table)}
@@ -57,17 +65,3 @@ def answer_content(answer: Answer) -> dict[str, Any]:
         for each in answer.compared
     ]
     return known | {"near_optimal": answer.near_optimal, "compared": compared}
-
-
-def _group(
-    analysis: Analysis, verdict: Iterable[Statement], cautions: Iterable[Statement]
-) -> dict[str, Any]:
-    plan = analysis.plan
-    return {
-        **{name: getattr(plan, name) for name in _GROUP},
-        "answer": answer_lines(analysis),
-        "surer": [*map(asdict, surer(analysis))],
-        "answers": [answer_content(answer) for answer in analysis.answers],
-        "verdict": [*map(asdict, verdict)],
-        "warnings": [*map(asdict, cautions)],
-    }

@@ -14,7 +14,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from pandas.io.formats.style import Styler
 
 from reports.charts import charts, group_charts, timeline_charts
 from reports.charts.base import Chart
@@ -81,11 +80,14 @@ def build_paper(
         names = ", ".join(known)
         raise ValueError(f"There is no figure {strangers[0]!r} of this study; there are {names}.")
     refuse_links(folder, *filter(None, parts))
-    paths = []
+    contents: dict[Path, str | bytes] = {}
     for subfolder, (drawn, tables) in parts.items():
         shown = [chart for chart in drawn if not names or chart.name in names]
-        paths += _write_part(Path(folder), subfolder, (shown, tables), kind, width)
-    return paths
+        files = _files(subfolder, shown, tables, kind, width)
+        contents |= {Path(folder) / subfolder / name: content for name, content in files.items()}
+    for path, content in contents.items():
+        write(path, content)
+    return [*contents]
 
 
 def _parts(study: StudyAnalysis) -> dict[str, tuple[list[Chart], list[Table]]]:
@@ -104,23 +106,31 @@ def _parts(study: StudyAnalysis) -> dict[str, tuple[list[Chart], list[Table]]]:
     return parts
 
 
-def _write_part(
-    paper: Path, subfolder: str, part: tuple[list[Chart], list[Table]], kind: str, width: float
-) -> list[Path]:
-    drawn, tables = part
-    folder, label = paper / subfolder, f"{subfolder}-" if subfolder else ""
+def _files(
+    subfolder: str, drawn: list[Chart], tables: list[Table], kind: str, width: float
+) -> dict[str, str | bytes]:
+    """Contents of a folder's files by their names."""
+    label = f"{subfolder}-" if subfolder else ""
     files: dict[str, str | bytes] = {f"{c.name}.{kind}": draw(c, kind, width) for c in drawn}
-    if drawn:
-        files["figures.tex"] = "\n".join(_latex_figure(chart, subfolder, width) for chart in drawn)
-        files["figures.md"] = "\n".join(
-            f"![{markdown(c.heading)}]({c.name}.{kind})\n\n{markdown(_caption(c))}\n" for c in drawn
+    tex, md = [], []
+    for chart in drawn:
+        caption = f"{chart.heading}. {chart.finding}. {chart.caption}"
+        # From the manuscript's folder: groups have figures of the same names.
+        path = f"{subfolder}/{chart.name}" if subfolder else chart.name
+        tex.append(
+            "\\begin{figure}\n"
+            f"\\includegraphics[width={width:g}in]{{{path}}}\n"
+            f"\\caption{{{latex(caption)}}}\n"
+            f"\\label{{fig:{label}{chart.name}}}\n"
+            "\\end{figure}\n"
         )
+        md.append(f"![{markdown(chart.heading)}]({chart.name}.{kind})\n\n{markdown(caption)}\n")
+    if drawn:
+        files |= {"figures.tex": "\n".join(tex), "figures.md": "\n".join(md)}
     for table in tables:
         files[f"{table.name}.tex"] = latex_table(table, label + table.name)
         files[f"{table.name}.md"] = markdown_table(table)
-    for name, content in files.items():
-        write(folder / name, content)
-    return [folder / name for name in files]
+    return files
 
 
 def draw(chart: Chart, kind: str, width: float = COLUMN) -> bytes:
@@ -134,9 +144,14 @@ def draw(chart: Chart, kind: str, width: float = COLUMN) -> bytes:
             title = panel.get_title(loc="left").replace(": ", ":\n")
             panel.set_title(title, loc="left", fontsize=mpl.rcParams["axes.titlesize"])
         figure.draw_without_rendering()
+        box = figure.bbox
         for panel in panels(drawn):
             _fit_values(panel)
-            _fit_labels(panel, figure)
+            # Labels of axes that are longer than the figure shrink, too.
+            labels = ((panel.xaxis.label, box.width), (panel.yaxis.label, box.height))
+            for label, room in labels:
+                extent = label.get_window_extent()
+                label.set_fontsize(_shrunk(label, max(extent.width, extent.height), room))
             _thin_out(panel)
         written = io.BytesIO()
         figure.savefig(written, format=kind, dpi=DOTS, metadata=_METADATA[kind])
@@ -156,14 +171,6 @@ def _fit_values(ax: Axes) -> None:
         text.set_visible(size >= LEAST_POINTS)
 
 
-def _fit_labels(ax: Axes, figure: Figure) -> None:
-    """Shrink labels of the axes that are longer than the figure."""
-    box = figure.bbox
-    for label, room in ((ax.xaxis.label, box.width), (ax.yaxis.label, box.height)):
-        extent = label.get_window_extent()
-        label.set_fontsize(_shrunk(label, max(extent.width, extent.height), room))
-
-
 def _shrunk(text: Text, length: float, room: float) -> float:
     """Return the size at which a text of that length fits, at most its own."""
     return float(text.get_fontsize()) * min(1.0, 0.85 * room / max(length, 1e-9))
@@ -178,22 +185,6 @@ def _thin_out(ax: Axes) -> None:
             return
         places = [label.get_position()[0] for label in shown]
         ax.set_xticks(places[::2], [label.get_text() for label in shown[::2]])
-
-
-def _latex_figure(chart: Chart, subfolder: str, width: float) -> str:
-    """A figure by its path from the manuscript's folder: groups have figures of the same names."""
-    path = f"{subfolder}/{chart.name}" if subfolder else chart.name
-    return (
-        "\\begin{figure}\n"
-        f"\\includegraphics[width={width:g}in]{{{path}}}\n"
-        f"\\caption{{{latex(_caption(chart))}}}\n"
-        f"\\label{{fig:{path.replace('/', '-')}}}\n"
-        "\\end{figure}\n"
-    )
-
-
-def _caption(chart: Chart) -> str:
-    return f"{chart.heading}. {chart.finding}. {chart.caption}"
 
 
 LONG = 20  # letters of a text from which on it is broken into lines
@@ -236,7 +227,11 @@ def latex_table(table: Table, label: str) -> str:
     texts = zip(table.headers, *table.texts.to_numpy(), strict=True)
     longest = [max(map(len, column)) for column in texts]
     width = sum(GAP + (BROKEN if length > LONG else length * LETTER) for length in longest)
-    styled, starts = _styled(table), range(0, max(len(table.rows), 1), MOST_ROWS)
+    strong = [["textbf: --rwrap;" if cell.strong else "" for cell in row] for row in table.rows]
+    styled = table.texts.map(latex).style.hide(axis="index")
+    styled = styled.relabel_index([*map(latex, table.headers)], axis="columns")
+    styled = styled.apply(lambda _: np.array(strong, object), axis=None)
+    starts = range(0, max(len(table.rows), 1), MOST_ROWS)
     prose = rf">{{\raggedright\arraybackslash}}p{{{BROKEN:g}pt}}"
     columns = [prose if n > LONG else "r" if at else "l" for at, n in enumerate(longest)]
     floats = []
@@ -256,13 +251,6 @@ def latex_table(table: Table, label: str) -> str:
     tabular = r"\begin{tabular}"
     text = "\n".join(floats).replace(tabular, _SHRUNK + tabular)
     return text.replace(r"\end{tabular}", r"\end{tabular}}")
-
-
-def _styled(table: Table) -> Styler:
-    strong = [["textbf: --rwrap;" if cell.strong else "" for cell in row] for row in table.rows]
-    headers = [latex(header) for header in table.headers]
-    styled = table.texts.map(latex).style.hide(axis="index").relabel_index(headers, axis="columns")
-    return styled.apply(lambda _: np.array(strong, object), axis=None)
 
 
 def markdown_table(table: Table) -> str:

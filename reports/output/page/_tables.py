@@ -28,7 +28,6 @@ from reports.output.page.cells import (
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import (
     MISSING,
-    Measure,
     capitalised,
     count,
     rate,
@@ -96,14 +95,17 @@ def _batch_sizes(analysis: Analysis) -> Table:
     sizes = None if record is None else record.batch_sizes.set_index("batch_size")
     reached = math.nan if sizes is None else table["batch_size"].map(sizes["updates"])
     mean, span = f"{analysis.part.capitalize()} {analysis.measure.name}", "95% interval"
+
+    def at_most(loss: float, high: float) -> str:
+        shown, lost = loss != 0 or high != 0, analysis.measure.lost
+        return f"{lost(loss)}, at most {lost(high)}" if shown else MISSING
+
     columns: dict[str, Maker] = {
         "Batch size": number("batch_size", str),
         "Learning rate": flagged("learning_rate", rate, "at_edge", "edge"),
         mean: number("metric", analysis.measure.text),
         span: interval("metric_low", "metric_high", analysis.measure.span),
-        "Loss against reference": interval(
-            "shortfall", "shortfall_high", partial(_at_most, analysis.measure)
-        ),
+        "Loss against reference": interval("shortfall", "shortfall_high", at_most),
         "Verdict": text("verdict"),
         "Time to train": number("seconds_to_train", seconds),
         "Updates to target": number("reached", count),
@@ -141,11 +143,6 @@ def _details(analysis: Analysis) -> Table:
     costs = analysis.shard_costs[["batch_size", "cost"]]
     table = analysis.batch_sizes.dropna(subset="updates").merge(costs, on="batch_size", how="left")
     return table_of("batch-size-details", "More about each batch size", note, columns, table)
-
-
-def _at_most(measure: Measure, mean: float, high: float) -> str:
-    shown = mean != 0 or high != 0
-    return f"{measure.lost(mean)}, at most {measure.lost(high)}" if shown else MISSING
 
 
 def _cells(analysis: Analysis) -> Table:

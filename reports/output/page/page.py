@@ -113,24 +113,18 @@ def summary(study: StudyAnalysis) -> str:
             f"{plural(counts.run, 'finished run')}: {counts.ok:,} with a result, "
             f"{counts.diverged:,} diverged"
         )
-    fresh = len(plan.confirmation_seeds)
+    first, fresh = plan.groups[0], len(plan.confirmation_seeds)
+    # The axes of several groups may differ.
+    several = {"configuration": len(plan.groups)}
+    single = {"batch size": len(first.batch_sizes), "learning rate": len(first.learning_rates)}
+    axes = (several if study.several else single) | {"seed": len(plan.seeds) or fresh}
+    product = f" {TIMES} ".join(plural(number, noun) for noun, number in axes.items())
     more = f", {fresh} more for the selected rates" if plan.seeds and fresh else ""
     return (
-        f"{_grid(study)}{more}; {plural(counts.run, 'trial')}: {counts.ok:,} ok, "
+        f"{product} on {_data(study)}{more}; {plural(counts.run, 'trial')}: {counts.ok:,} ok, "
         f"{counts.diverged:,} diverged, {counts.failed:,} failed; "
         f"{seconds(plan.sweep_seconds)} with {plural(plan.jobs, 'worker')}"
     )
-
-
-def _grid(study: StudyAnalysis) -> str:
-    """Product of the axes; with several groups, whose axes may differ, their number."""
-    plan = study.description
-    first, seeds = plan.groups[0], len(plan.seeds or plan.confirmation_seeds)
-    several = {"configuration": len(plan.groups)}
-    single = {"batch size": len(first.batch_sizes), "learning rate": len(first.learning_rates)}
-    axes = (several if study.several else single) | {"seed": seeds}
-    product = f" {TIMES} ".join(plural(number, noun) for noun, number in axes.items())
-    return f"{product} on {_data(study)}"
 
 
 def downloads(csv: Mapping[str, str], *, embed: bool) -> dict[str, str]:
@@ -169,13 +163,18 @@ def fill(
     """Return a page; `drawings` are the figures in it."""
     style = _asset("report.css") + dark_rules(drawings)
     script = _asset("report.js") + (_asset("live.js") if reload_seconds else "")
+    # This style sheet and this script, and nothing from anywhere.
+    policy = (
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src-elem '{_digest(style)}'; "
+        "style-src-attr 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
     return (
         _environment()
         .get_template(template)
         .render(
             style=Markup(style),  # noqa: S704
             script=Markup(script),  # noqa: S704
-            policy=_policy(style, script),
+            policy=policy,
             title=visible(title),
             reload_seconds=reload_seconds,
             **values,
@@ -208,14 +207,6 @@ def _asset(name: str) -> str:
     """A file of the page's, without what is there for its authors: comments and indents."""
     text = (_HERE / "assets" / name).read_text(encoding="utf-8")
     return re.sub(r"^ *(//.*\n)?", "", text, flags=re.MULTILINE)
-
-
-def _policy(style: str, script: str) -> str:
-    """Content security policy: this style sheet and this script, and nothing from anywhere."""
-    return (
-        f"default-src 'none'; script-src '{_digest(script)}'; style-src-elem '{_digest(style)}'; "
-        "style-src-attr 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
-    )
 
 
 def _digest(text: str) -> str:
