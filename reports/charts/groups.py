@@ -74,7 +74,7 @@ def _chart(
     first = shown[0]
     table = pd.concat([metrics(group, _label(group)) for group in shown], ignore_index=True)
     label = capitalised(first.metric)
-    where = f" on {visible(first.plan.dataset, most=40)}" if several else ""
+    where = f" on {visible(first.plan.subject, most=40)}" if several else ""
     drawn = {group.plan.group for group in shown}
     best, text = table.groupby("group", sort=False)["metric"].max(), first.measure.text
     low, high = text(best.min()), text(best.max())

@@ -225,6 +225,11 @@ class GroupDescription:
     scale: float | None = None
 
     @property
+    def subject(self) -> str:
+        """What the trials are of: the dataset, or a trainer, which has data of its own."""
+        return self.trainer or self.dataset
+
+    @property
     def architecture(self) -> str:
         """Layer widths, as in the trials' column of that name; "" if they aren't known."""
         if not self.features:

@@ -64,7 +64,7 @@ def comparable(configurations: Sequence[Analysis]) -> list[list[Analysis]]:
     """Return those with the same data and metric together: only these can be compared."""
     sets: dict[tuple[str, ...], list[Analysis]] = {}
     for each in configurations:
-        sets.setdefault((each.plan.dataset, each.plan.fingerprint, each.metric), []).append(each)
+        sets.setdefault((each.plan.subject, each.plan.fingerprint, each.metric), []).append(each)
     return [*sets.values()]
 
 
@@ -76,9 +76,9 @@ def _best_of(groups: list[Analysis]) -> str:
         f"({attained(analysis)})"
         for analysis in (ordered[0], ordered[-1])
     )
-    dataset = visible(groups[0].plan.dataset, most=60)
+    subject = visible(groups[0].plan.subject, most=60)
     return (
-        f"Of {len(groups)} configurations on {dataset}, {best} is best on validation, and {worst} "
+        f"Of {len(groups)} configurations on {subject}, {best} is best on validation, and {worst} "
         f"is last.{_difference(ordered)}"
     )
 

@@ -101,7 +101,7 @@ def _data(study: StudyAnalysis) -> str:
     if study.description.finished:
         return visible(study.description.name, most=60)
     groups = study.description.groups
-    names = dict.fromkeys(visible(plan.trainer or plan.dataset, most=60) for plan in groups)
+    names = dict.fromkeys(visible(plan.subject, most=60) for plan in groups)
     return listing([*names], most=4)
 
 
