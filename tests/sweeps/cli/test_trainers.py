@@ -148,6 +148,7 @@ def test_a_module_next_to_the_trainer_is_part_of_its_code() -> None:
     assert len({*digests}) == 2
 
 
+@pytest.mark.slow
 def test_a_batch_size_is_recommended_for_a_trainer(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
