@@ -141,13 +141,13 @@ def test_a_machine_without_the_study_s_folder_loads_data_itself(
 def test_nobody_at_the_address_is_reported(impatient: None) -> None:
     assert impatient is None
     for wrong in ("tcp://127.0.0.1:9", "nonsense://x"):
-        states(unfit(entered, connected(wrong, 1)), f"No Dask scheduler answers at {wrong}: ")
+        states(unfit(entered, connected(wrong, 1, {})), f"No Dask scheduler answers at {wrong}: ")
 
 
 def test_a_scheduler_without_workers_is_reported(impatient: None, tmp_path: Path) -> None:
     assert impatient is None
     with scheduler(tmp_path) as (address, _):
-        states(unfit(entered, connected(address, 1)), f"`dask worker {address} --nthreads 1`")
+        states(unfit(entered, connected(address, 1, {})), f"`dask worker {address} --nthreads 1`")
 
 
 @pytest.fixture
@@ -176,17 +176,17 @@ def test_a_worker_with_changed_code_that_comes_later_gives_nothing(
             executor.wait(0.1)
         assert statuses(executor, workspace, train, cohorts) == {"ok": 16}
         assert executor.slots == 2 or executor.wait(2.0) == []
-    note = capsys.readouterr().err
+    # On a busy machine a worker may also be silent for long.
+    (note,) = (note for note in capsys.readouterr().err.splitlines() if "refused" in note)
     assert note.startswith("note: The worker at tcp://127.0.0.1:")
-    assert note.endswith(f" but here is {dask_backend.versions()}. Its results are refused.\n")
-    assert note.count("note") == 1
+    assert note.endswith(f" but here is {dask_backend.versions()}. Its results are refused.")
 
 
 def test_without_a_worker_of_these_versions_the_run_ends(
     address: str, workspace: Workspace
 ) -> None:
     task = Task(1, cohort(0.1), workspace, versions="numpy 99")
-    with connected(address, 1) as executor:
+    with connected(address, 1, {}) as executor:
         text = unfit(_run_refused, executor, task)
     states(text, f"No worker is left that has {dask_backend.versions()}, ")
 
@@ -254,7 +254,7 @@ def _wait_for_ever(executor: Executor, workspace: Workspace) -> None:
 
 
 def test_a_task_that_was_taken_back_has_not_begun(address: str, workspace: Workspace) -> None:
-    with connected(address, 1) as executor:
+    with connected(address, 1, {}) as executor:
         task = Task(1, cohort(POISON), workspace)
         executor.submit(faults.hang_a_second, task)
         executor.close()
@@ -265,7 +265,7 @@ def test_a_result_that_was_lost_with_its_worker_is_made_again(
     address: str, workspace: Workspace
 ) -> None:
     lost = Mock(status="lost", **{"result.side_effect": TimeoutError})
-    with connected(address, 1) as executor:
+    with connected(address, 1, {}) as executor:
         report = executor._report(lost, Task(1, cohort(0.1), workspace))  # noqa: SLF001
     assert report == Death(began=False)
     lost.cancel.assert_called_once_with(force=True)
@@ -277,7 +277,7 @@ def test_workers_that_all_go_away_end_the_run(
     assert impatient is None
     with scheduler(tmp_path) as (address, _):
         dask_backend.PATIENCE_SECONDS, patience = 20.0, dask_backend.PATIENCE_SECONDS
-        with worker(tmp_path, address, "--no-nanny") as only, connected(address, 1) as executor:
+        with worker(tmp_path, address, "--no-nanny") as only, connected(address, 1, {}) as executor:
             dask_backend.PATIENCE_SECONDS = patience
             executor.submit(faults.hang, Task(1, cohort(POISON), workspace))
             os.killpg(only.pid, signal.SIGKILL)
@@ -290,7 +290,7 @@ def test_a_scheduler_that_goes_away_ends_the_run(
     assert impatient is None
     with scheduler(tmp_path) as (address, process), worker(tmp_path, address):
         dask_backend.PATIENCE_SECONDS, patience = 20.0, dask_backend.PATIENCE_SECONDS
-        with connected(address, 1) as executor:
+        with connected(address, 1, {}) as executor:
             dask_backend.PATIENCE_SECONDS = patience
             executor.submit(faults.hang, Task(1, cohort(POISON), workspace))
             os.killpg(process.pid, signal.SIGKILL)
@@ -301,7 +301,7 @@ def test_a_client_that_has_been_closed_is_reported_as_a_lost_scheduler(
     address: str, workspace: Workspace
 ) -> None:
     # As Dask does when it can't connect again.
-    with connected(address, 1) as executor:
+    with connected(address, 1, {}) as executor:
         executor.submit(train, Task(1, cohort(0.1), workspace))
         executor._client.close()  # noqa: SLF001
         text = unfit(executor.submit, train, Task(2, cohort(0.1), workspace))
