@@ -180,9 +180,10 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 def test_one_executor_serves_all_stages_and_none_serves_nothing(
     tmp_path: Path, experiment: Experiment, opened: list[tuple[Any, ...]]
 ) -> None:
-    run(experiment, tmp_path, jobs=3, backend="dask", scheduler="tcp://here:1")
-    (backend, jobs, workspace, scheduler), closed = opened
-    assert (backend, jobs, scheduler) == ("dask", 3, "tcp://here:1")
+    cluster: dict[str, Any] = {"scheduler": "tcp://here:1", "resources": {"GPU": 1}}
+    run(experiment, tmp_path, jobs=3, backend="dask", **cluster)
+    (backend, jobs, workspace, *handed), closed = opened
+    assert (backend, jobs, *handed) == ("dask", 3, *cluster.values())
     assert workspace.folder == tmp_path / ".work"
     assert closed == ("closed",)
     run(experiment, tmp_path, jobs=3)
