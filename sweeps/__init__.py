@@ -9,11 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweeps.study import Study, analyze, recommend, results
+    from sweeps.worker.gradient_norms import gradient_norms
 
-__all__ = ["Study", "analyze", "recommend", "results"]
+__all__ = ["Study", "analyze", "gradient_norms", "recommend", "results"]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
+    if name == "gradient_norms":
+        from sweeps.worker.gradient_norms import gradient_norms
+
+        return gradient_norms
     if name in __all__:
         from sweeps import study
 
