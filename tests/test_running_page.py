@@ -1,16 +1,17 @@
-"""Every command and script of docs/running.md does what the page says."""
+"""Every command and script of docs/running.md and docs/cluster.md does what the page says."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,14 +28,41 @@ pytestmark = [
     pytest.mark.slow,
 ]
 
-PAGE = (Path(__file__).parent.parent / "docs" / "running.md").read_text("utf-8")
-SERVICE_OPTIONS = {"--host", "--port", "--nthreads", "--nworkers"}
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE, CLUSTER = ((DOCS / f"{name}.md").read_text("utf-8") for name in ("running", "cluster"))
 VOLATILE = {column.name for column in TRIAL_COLUMNS if column.volatile}
 SERVICES = ("dask scheduler", "dask worker")
+ONE_MACHINE = """
+from distributed import LocalCluster
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+class Cluster(LocalCluster):
+    def __init__(self, **_):
+        local = {"n_workers": 1, "threads_per_worker": 1, "host": "127.0.0.1"}
+        super().__init__(**local, dashboard_address="127.0.0.1:0")
+
+    def scale(self, n=0, jobs=0):
+        super().scale(min(n + jobs, 1))
+
+    def job_script(self):
+        return ""
+
+
+SLURMCluster = KubeCluster = Cluster
+
+
+def make_cluster_spec(**_):
+    return {"spec": {"worker": {"spec": {"containers": [{}]}}}}
+"""
+"""What takes the place of dask-jobqueue and dask-kubernetes, which need a cluster."""
+
+
+def blocks(language: str, page: str = PAGE) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def commands(page: str) -> list[str]:
+    return re.findall(r"^\$ (.*)$", "\n".join(blocks("console", page)), re.MULTILINE)
 
 
 @pytest.fixture
@@ -66,26 +94,58 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-4)
+    monkeypatch.setattr(build, "MOST_DRAWN", 0)
+
+
+@pytest.mark.usefixtures("quick")
 def test_every_command_does_what_the_page_says(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(timing, "LEAST_SECONDS", 1e-4)
-    monkeypatch.setattr(build, "MOST_DRAWN", 0)
-    port = str(free_port())
-    commands = re.findall(r"^\$ (.*)$", "\n".join(blocks("console")), re.MULTILINE)
-    tables: set[str] = set()
-    with ExitStack() as services:
-        for command in (line.replace("8786", port) for line in commands):
-            if command.startswith(SERVICES):
-                services.enter_context(service(command, folder))
-                continue
-            assert cli.main(shlex.split(command)[1:]) == 0, capsys.readouterr().err
-            page = Path(capsys.readouterr().out.splitlines()[-1])
-            assert page.name == "report.html"
-            tables.add(_stable(folder / page.parent / "tables" / "trials.csv"))
-    assert len(commands) == 7
+    tables = {_ran(command, folder, capsys) for command in commands(PAGE)}
+    assert len(commands(PAGE)) == 4
     assert len(tables) == 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_cluster_of_other_processes_gives_the_rows_of_this_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    for text in [*blocks("toml", CLUSTER), blocks("python", CLUSTER)[0]]:
+        (folder / text.splitlines()[0].removeprefix("# ")).write_text(text)
+    port = str(free_port())
+    lines = [line.replace("8786", port) for line in commands(CLUSTER)]
+    services, runs = lines[:2], lines[2:]
+    assert [command.startswith(SERVICES) for command in lines] == [True, True, False, False]
+    with service(services[0], folder), service(services[1], folder):
+        there = [_ran(command, folder, capsys) for command in runs]
+    for command, table in zip(runs, there, strict=True):
+        study = shlex.split(command)[2]
+        here = f"bpsweep run {study} --out here --no-timing --backend sequential"
+        assert _ran(here, folder, capsys) == table
+        shutil.rmtree("here")
+
+
+@pytest.mark.parametrize("script", blocks("python", CLUSTER)[1:], ids=["slurm", "kubernetes"])
+def test_a_script_for_a_cluster_runs_with_one_of_this_machine(script: str, folder: Path) -> None:
+    (folder / "dask_kubernetes").mkdir()
+    for module in ("dask_jobqueue.py", "dask_kubernetes/operator.py"):
+        (folder / module).write_text(ONE_MACHINE)
+    (folder / "script.py").write_text(script)
+    subprocess.run([sys.executable, "script.py"], cwd=folder, check=True, capture_output=True)
+    assert (folder / "small" / "report.html").is_file()
+
+
+def _ran(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command, and return what its table of trials has but times."""
+    assert cli.main(shlex.split(command)[1:]) == 0, capsys.readouterr().err
+    page = Path(capsys.readouterr().out.splitlines()[-1])
+    assert page.name == "report.html"
+    return _stable(folder / page.parent / "tables" / "trials.csv")
 
 
 def _stable(table: Path) -> str:
@@ -105,7 +165,8 @@ def test_every_option_of_a_run_is_on_the_page(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         cli.main(["run", "--help"])
     options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help", "--set"}
-    assert options == {*re.findall(r"--[a-z][a-z-]*", PAGE)} - SERVICE_OPTIONS
+    bpsweeps = "\n".join(command for command in commands(CLUSTER) if "bpsweep run" in command)
+    assert options == {*re.findall(r"--[a-z][a-z-]*", PAGE + bpsweeps)}
 
 
 def test_the_numbers_are_the_code_s() -> None:
