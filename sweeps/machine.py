@@ -19,7 +19,6 @@ import bpengine
 from bpengine import NUMERICS_VERSION
 
 _NEEDED = ("bpsweep", "numpy", "scipy", "pandas", "scikit-learn", "joblib", "seaborn", "matplotlib")
-
 _BETWEEN = "; "
 
 

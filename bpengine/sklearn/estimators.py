@@ -39,8 +39,6 @@ _AUTO_BATCH = 32
 """Examples of a batch that `batch_size="auto"` asks for, where there are as many."""
 
 _State = Mapping[str, np.ndarray]
-"""Arrays by name."""
-
 _Rule = tuple[Callable[[Any], bool], str]
 """Whether a value is allowed, and what is, in words."""
 
@@ -209,10 +207,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no a
         self._keep(model, networks.state(), losses, self.validation_loss_curve_)
 
     def _train_epoch(self, networks: Lockstep, epoch: int) -> float:
-        segment = Segment(
-            epoch, 0, networks.train.examples, networks.recipe.batch_size, evaluate=False
-        )
-        networks.run(segment)
+        examples, size = networks.train.examples, networks.recipe.batch_size
+        networks.run(Segment(epoch, 0, examples, size, evaluate=False))
         return self._finite_loss(networks, networks.train, epoch)
 
     def _finite_loss(self, networks: Lockstep, data: Stack, epoch: int) -> float:

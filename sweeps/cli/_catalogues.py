@@ -36,7 +36,6 @@ CATALOGUES: Mapping[str, Callable[[], Entries]] = {
     "datasets": _datasets,
     "figures": lambda: [{"name": name} for name in NAMES],
 }
-"""What is listed."""
 
 
 def listing(what: str, entries: Entries) -> list[str]:

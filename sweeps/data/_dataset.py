@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.network import Array, IntArray
+from bpengine.network import Array
 from sweeps.data.splits import (
     CLASSIFICATION,
     LEAST_OF_A_CLASS,
@@ -20,7 +20,6 @@ from sweeps.data.splits import (
 )
 from sweeps.errors import DataError, counted, joined, shown
 
-FINGERPRINT_CHARACTERS = 32
 LARGEST_VALUE = 1e100  # beyond it sums of squares may overflow
 IMBALANCE = 3.0  # how many times the smallest class the largest may be before it is noted
 
@@ -40,10 +39,19 @@ def classification(
     """
     names = tuple(classes)
     numbers = _read_only(labels, np.int64)
-    _check_classes(name, numbers, names)
+    if len(names) < 2:  # noqa: PLR2004
+        only = f"only the class {shown(names[0])}" if names else "no class"
+        raise DataError(f"{name} has {only}; at least two are needed.")
+    counts = np.bincount(numbers, minlength=len(names))
+    rare = np.flatnonzero(counts < LEAST_OF_A_CLASS)
+    if rare.size:
+        listed = joined([f"{shown(names[label])} ({counts[label]})" for label in rare])
+        raise DataError(
+            f"{name} has {counted(rare.size, 'class', 'classes')} of fewer than {LEAST_OF_A_CLASS} "
+            f"examples, so that not every set can have one: {listed}."
+        )
     targets = np.zeros((len(numbers), len(names)))
     targets[np.arange(len(numbers)), numbers] = 1
-    counts = np.bincount(numbers)
     largest, smallest = int(counts.argmax()), int(counts.argmin())
     if counts[largest] >= IMBALANCE * counts[smallest]:
         most = shown(names[largest])
@@ -85,7 +93,7 @@ def fingerprint(*contents: npt.NDArray[Any] | str) -> str:
             dtype = "<i8" if content.dtype.kind in "iu" else "<f8"
             digest.update(repr(content.shape).encode())
             digest.update(np.ascontiguousarray(content, dtype).reshape(-1).data)
-    return digest.hexdigest()[:FINGERPRINT_CHARACTERS]
+    return digest.hexdigest()[:32]
 
 
 def _dataset(
@@ -155,17 +163,3 @@ def _check_numbers(
             f"such as multiplied by 1e{math.ceil(-math.log10(spread[column]))}."
         )
     return spread
-
-
-def _check_classes(name: str, labels: IntArray, classes: tuple[str, ...]) -> None:
-    counts = np.bincount(labels, minlength=len(classes))
-    if len(classes) < 2:  # noqa: PLR2004
-        only = f"only the class {shown(classes[0])}" if classes else "no class"
-        raise DataError(f"{name} has {only}; at least two are needed.")
-    rare = np.flatnonzero(counts < LEAST_OF_A_CLASS)
-    if rare.size:
-        listed = joined([f"{shown(classes[label])} ({counts[label]})" for label in rare])
-        raise DataError(
-            f"{name} has {counted(rare.size, 'class', 'classes')} of fewer than {LEAST_OF_A_CLASS} "
-            f"examples, so that not every set can have one: {listed}."
-        )

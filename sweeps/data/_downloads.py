@@ -7,7 +7,7 @@ import re
 import socket
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Annotated, Any, NamedTuple
 
@@ -115,7 +115,8 @@ def _arrays(name: str, parameters: Limited) -> Dataset:
         data, features = data[:, most], np.asarray(features)[most]
     is_regression = FETCHED[name].task == REGRESSION
     values, labels = np.unique(bunch.target, return_inverse=True)
-    _check(name, data, parameters, 1 if is_regression else len(values))
+    outputs = 1 if is_regression else len(values)
+    Room.of(parameters).check(*dense(name, data.shape[0], data.shape[1], outputs))
     data = data.toarray() if isinstance(parameters, Newsgroups) else data
     features = None if features is None else [*map(str, features)]
     named = [*map(str, bunch.get("target_names", ()))]
@@ -157,7 +158,7 @@ def _openml(name: str, parameters: OpenMLParameters) -> Dataset:
         raise DataError(f"{name} has no target of its own: name a column in `target`.")
     data = bunch.data
     if not isinstance(data, pd.DataFrame):
-        _check(name, data, parameters)
+        Room.of(parameters).check(*dense(name, data.shape[0], data.shape[1], 1))
         data = pd.DataFrame(data.toarray(), columns=bunch.feature_names)
     wanted = pd.DataFrame(bunch.target)
     wanted.columns = bunch.target_names
@@ -171,11 +172,6 @@ def _plain(cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if isinstance(cells[0], bytes):
         return np.array([cell.decode("ascii", "replace") for cell in cells], dtype=object)
     return cells.astype(np.float64)
-
-
-def _check(name: str, data: Any, parameters: Limited, outputs: int = 1) -> None:  # noqa: ANN401
-    items, features = data.shape
-    Room.of(parameters).check(*dense(name, items, features, outputs))
 
 
 def _fetched(dataset: str, function: str, **arguments: Any) -> tuple[Any, list[str]]:  # noqa: ANN401
@@ -223,7 +219,7 @@ def _patience() -> Iterator[None]:
 def _cache() -> str:
     from sklearn.datasets import get_data_home  # noqa: PLC0415 - takes seconds
 
-    try:
-        return f"scikit-learn's cache ({get_data_home()})"
-    except OSError:
-        return f"scikit-learn's cache ({os.environ.get(CACHE_VARIABLE)})"
+    folder = os.environ.get(CACHE_VARIABLE)
+    with suppress(OSError):
+        folder = get_data_home()
+    return f"scikit-learn's cache ({folder})"

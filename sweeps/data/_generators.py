@@ -17,7 +17,6 @@ from sweeps.data.splits import CLASSIFICATION, LEAST_OF_A_CLASS, REGRESSION, Dat
 from sweeps.data.table._features import COPIES, FLOAT_BYTES, Room, dense
 from sweeps.errors import DataError, Problem
 
-LARGEST_SEED = 2**32 - 1
 LARGEST_BYTES = 4_000_000_000  # of generated data, copies and what is computed on the way
 
 _NAMES = {
@@ -43,7 +42,7 @@ class Parameters(Strict):
 
     samples: Whole = Field(1000, ge=10, description="examples")
     seed: int = Field(
-        0, ge=0, le=LARGEST_SEED, description="seed of the data, the same for all trials"
+        0, ge=0, le=2**32 - 1, description="seed of the data, the same for all trials"
     )
 
 

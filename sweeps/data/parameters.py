@@ -11,7 +11,6 @@ from typing import Annotated, Any, TypeVar
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -93,10 +92,6 @@ LARGEST_WHOLE = 2**63 - 1
 Whole = Annotated[int, Field(le=LARGEST_WHOLE)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Text = Annotated[str, AfterValidator(_text)]
-Texts = Annotated[
-    tuple[Text, ...], BeforeValidator(listed), Field(strict=False), AfterValidator(refuse_repeated)
-]
-"""One text, or a list of different ones."""
 Encoding = Annotated[Text, AfterValidator(_encoding)]
 """A character encoding, read as Python's own name of it."""
 Shares = Annotated[

@@ -163,11 +163,9 @@ def _bundled(name: str) -> Dataset:
     file = Path(package).parent / "datasets" / "data" / "digits.csv.gz"
     if name == "digits" and file.is_file():
         rows = np.loadtxt(file, delimiter=",")
-        features = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))
+        pixels = [f"pixel_{row}_{column}" for row in range(8) for column in range(8)]
         labels = rows[:, -1].astype(np.int64)
-        return classification(
-            name, rows[:, :-1], labels, map(str, range(10)), feature_names=features
-        )
+        return classification(name, rows[:, :-1], labels, map(str, range(10)), feature_names=pixels)
     from sklearn import datasets  # noqa: PLC0415 - takes seconds
 
     bunch: Any = getattr(datasets, f"load_{name}")()

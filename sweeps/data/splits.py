@@ -125,10 +125,7 @@ def prepare(dataset: Dataset, preparation: Preparation, seed: int) -> tuple[Spli
 def target_scaling(
     dataset: Dataset, preparation: Preparation, seed: int
 ) -> tuple[Annotated[Array, "output"], Annotated[Array, "output"]]:
-    """Return what `prepare` subtracts from the targets of a regression, and what it divides by.
-
-    They are mean and standard deviation over the training set; 0 and 1 for a classification.
-    """
+    """Return mean and deviation of a training set's targets; 0 and 1 for a classification."""
     return _target_scaling(dataset, _parts(_strata(dataset), preparation, seed)[0])
 
 

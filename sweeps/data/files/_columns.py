@@ -178,9 +178,8 @@ class _Column:
         return numbers if len(numbers) == len(cells) else []
 
     def _number(self, cell: str) -> float:
-        if self._decimal == ".":
-            return number_of(cell)
-        return math.nan if "." in cell else number_of(cell.replace(self._decimal, "."))
+        is_other = self._decimal != "." and "." in cell
+        return math.nan if is_other else number_of(cell.replace(self._decimal, "."))
 
     def finished(self) -> Cells:
         codes = np.frombuffer(self._codes, np.int64)

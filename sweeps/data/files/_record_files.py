@@ -186,14 +186,12 @@ def read_arrow(contents: Contents, parameters: FileParameters) -> Rows:
         _check_room(name, file, Room.of(parameters).limit)
 
     def again() -> Iterator[Row]:
-        number = 0
+        numbers = itertools.count(1)
         with read_safely(name, f"file of {kind}"):
             for batch in file.to_batches(used, batch_size=_ROWS_AT_ONCE, use_threads=False):
                 read = dict(zip(used, map(_texts, batch.columns), strict=True))
                 columns = [read.get(text, [""] * batch.num_rows) for text in header]
-                for cells in zip(*columns, strict=True):
-                    number += 1
-                    yield cells, number
+                yield from zip(zip(*columns, strict=True), numbers, strict=False)
 
     categories = frozenset(c for c, of_cells in types.items() if _is(of_cells, _CATEGORY))
     return Rows(header, again, (f"Read as: {kind}.",), categories=categories, count=count)

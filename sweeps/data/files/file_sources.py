@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from os import stat_result
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,7 +65,8 @@ _STRANGE = {
 }
 _TAR = slice(257, 262)  # where an archive of tar's says that it is one
 _PACKAGES = {"parquet": "pyarrow", "excel": "openpyxl"}  # by the extra that installs them
-_RAISE = "raise `limit_gb` to read it."
+_state = attrgetter("st_ino", "st_size", "st_mtime_ns")  # of a file that stays as it is
+_RAISE = "raise `limit_gb` to read it"
 
 
 class FileParameters(TableParameters):
@@ -158,10 +160,7 @@ def unchanged(source: Source) -> Iterator[tuple[Path, str]]:
 
 
 def read_bytes(
-    path: Path,
-    limit: int,
-    error: type[UserError] = DataError,
-    advice: str = "raise `limit_gb` to read it",
+    path: Path, limit: int, error: type[UserError] = DataError, advice: str = _RAISE
 ) -> bytes:
     """Return the content of a regular file that is not too large."""
     size = _regular(path, error).st_size
@@ -192,10 +191,6 @@ def _regular(path: Path, error: type[UserError]) -> stat_result:
     return about
 
 
-def _state(about: stat_result) -> tuple[int, int, int]:
-    return about.st_ino, about.st_size, about.st_mtime_ns
-
-
 @contextmanager
 def _readable(path: Path, error: type[UserError]) -> Iterator[None]:
     try:
@@ -220,7 +215,7 @@ class Contents:
         """Return the content at once, if that many copies of it are not too large."""
         if copies * self.path.stat().st_size > self.limit:
             most = gigabytes(self.limit // copies)
-            raise DataError(f"{self.name} has more than {most}: {_RAISE}")
+            raise DataError(f"{self.name} has more than {most}: {_RAISE}.")
         return self.path.read_bytes()
 
 
@@ -244,7 +239,7 @@ def contents_of(name: str, path: Path, limit: int, inside: str = "") -> Iterator
             while chunk := stream.read(1 << 20):
                 file.write(chunk)
                 if file.tell() > limit:
-                    raise DataError(f"{name} unpacks to more than {gigabytes(limit)}: {_RAISE}")
+                    raise DataError(f"{name} unpacks to more than {gigabytes(limit)}: {_RAISE}.")
         yield Contents(name, unpacked, limit, inside, _kind(name, _head(unpacked)))
 
 

@@ -39,7 +39,6 @@ from sweeps.errors import counted, joined, shown
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-
 _NUMBERS_BY = "median"  # numbers are imputed by it where categories are missing as one
 _OTHER = "other"  # what rare classes are merged to
 SEARCHED_CELLS = 20_000_000  # larger tables are not searched
@@ -171,10 +170,15 @@ def _finished(
             text = f"{name}: no example is left of {lost.size}."
             raise refusal([TableError(text, missing=_NUMBERS_BY)], parameters)
         rows = np.flatnonzero(~lost)
-        features, target = features.rows(rows), target.rows(rows)
+        kept = tuple(replace(column, values=column.values[rows]) for column in features.columns)
+        features, target = replace(features, columns=kept), target.rows(rows)
     elif gaps:
         missing = _NUMBERS_BY if parameters.missing == CATEGORY else parameters.missing
-        notes.append(_filled(gaps, missing))
+        listed = joined([f"{column} ({len(rows)})" for column, rows in gaps.items()])
+        notes.append(
+            f"Missing values are imputed from each training set, numbers by the "
+            f"{missing.replace('_', ' ')} and categories by the most frequent one: {listed}."
+        )
     complete = with_indicators(features)
     names, columns = complete.names, {column.name: column.values for column in features.columns}
     is_regression = target.task == REGRESSION
@@ -198,14 +202,6 @@ def _gaps_obstacle(gaps: Mapping[str, Any], reading: Reading) -> TableError:
     ]
     text = f"{reading.name} misses {total} in {counted(len(gaps), 'column')}: {joined(listed)}."
     return TableError(text, missing=_NUMBERS_BY)
-
-
-def _filled(gaps: Mapping[str, Any], missing: str) -> str:
-    listed = joined([f"{column} ({len(rows)})" for column, rows in gaps.items()])
-    return (
-        f"Missing values are imputed from each training set, numbers by the "
-        f"{missing.replace('_', ' ')} and categories by the most frequent one: {listed}."
-    )
 
 
 def _dropped(rows: BoolArray, which: str) -> str:

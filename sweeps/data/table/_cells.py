@@ -14,7 +14,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from bpengine.network import Array, BoolArray, IntArray
+from bpengine.network import Array, IntArray
 from sweeps.errors import DataError, shown
 
 Locate = Callable[[int], str]
@@ -67,13 +67,6 @@ class Markers:
         numbers = [float_of(word) for word in words]
         return cls(frozenset({"", *words}), tuple(n for n in numbers if not math.isnan(n)))
 
-    def marked(self, texts: Sequence[str]) -> BoolArray:
-        """Return whether each text is a marker."""
-        marked = np.array([text.strip().casefold() in self.words for text in texts], bool)
-        if self.numbers:
-            marked |= np.isin([*map(number_of, texts)], self.numbers)
-        return marked
-
 
 @dataclass(frozen=True)
 class Cells:
@@ -98,7 +91,9 @@ class Cells:
         numbers, codes = self.numbers, self.codes
         if markers.numbers and np.isin(numbers, markers.numbers).any():
             numbers = np.where(np.isin(numbers, markers.numbers), np.nan, numbers)
-        marked = markers.marked(self.texts)
+        marked = np.array([text.strip().casefold() in markers.words for text in self.texts], bool)
+        if markers.numbers:
+            marked |= np.isin([*map(number_of, self.texts)], markers.numbers)
         if marked.any():
             # The last one is for cells with nothing in them, whose code is -1.
             codes = np.where(np.append(marked, False)[codes], -1, codes)
@@ -203,14 +198,6 @@ def of_array(values: npt.NDArray[Any]) -> Cells:
         for cell in values.tolist()
     ]
     return Cells(np.empty(0), tuple(numbering), np.array(codes, np.int64))
-
-
-def told_apart(column: Cells) -> Cells:
-    """Return a column as it is written with the numbers distinguished from other texts."""
-    numbers = np.array([*map(number_of, column.texts), math.nan])
-    numbering = np.where(np.isnan(numbers), np.arange(numbers.size), -1)
-    numbering[-1] = -1
-    return Cells(numbers[column.codes], column.texts, numbering[column.codes])
 
 
 def alike(names: Sequence[str], what: str) -> list[str]:

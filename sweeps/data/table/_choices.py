@@ -86,8 +86,7 @@ def check_columns(
     They are those that may be meant, so that everything else that is wrong is reported with it.
     """
     columns: dict[str, tuple[str, ...]] = {}
-    notes: list[str] = []
-    obstacles: list[TableError] = []
+    notes, obstacles = list[str](), list[TableError]()
     for key in ("target", "ignore", "categorical", "keep"):
         meant = {written: _meant(written, known) for written in getattr(parameters, key)}
         notes += [

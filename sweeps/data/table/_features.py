@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
@@ -21,8 +21,8 @@ from sweeps.data.table._cells import (
     alike,
     are_whole,
     date_features,
+    number_of,
     of_array,
-    told_apart,
     written_numbers,
 )
 from sweeps.errors import DataError, counted, gigabytes, joined, shown
@@ -112,17 +112,10 @@ class Features:
         rows = {column.name: np.flatnonzero(np.isnan(column.values)) for column in self.columns}
         return {name: gaps for name, gaps in rows.items() if gaps.size}
 
-    def rows(self, chosen: Annotated[IntArray, "row"]) -> Features:
-        """Return the features of these examples."""
-        columns = (replace(column, values=column.values[chosen]) for column in self.columns)
-        return replace(self, columns=tuple(columns))
-
 
 def read_features(table: Mapping[str, Cells], reading: Reading) -> Features:
     """Read columns of features."""
-    columns: list[Column] = []
-    notes: list[str] = []
-    obstacles: list[TableError] = []
+    columns, notes, obstacles = list[Column](), list[str](), list[TableError]()
     for column, cells in table.items():
         try:
             features, note = _read(cells, column, reading)
@@ -213,7 +206,13 @@ def cells_of(series: Series, *, categorical: bool) -> Cells:
         texts = tuple(map(str, series.cat.categories))
         return Cells(np.empty(0), texts, series.cat.codes.to_numpy().astype(np.int64))
     written = of_array(series.astype("str").to_numpy())
-    return written if categorical else told_apart(written)
+    if categorical:
+        return written
+    # The last one is for cells with nothing in them, whose code is -1.
+    numbers = np.array([*map(number_of, written.texts), np.nan])
+    numbering = np.where(np.isnan(numbers), np.arange(numbers.size), -1)
+    numbering[-1] = -1
+    return Cells(numbers[written.codes], written.texts, numbering[written.codes])
 
 
 def _read(cells: Cells, name: str, reading: Reading) -> tuple[list[Column], str]:

@@ -16,11 +16,11 @@ from sweeps.data.parameters import (
     Shares,
     Strict,
     Text,
-    Texts,
     Whole,
     pairs_of,
     read_parameters,
 )
+from sweeps.data.table._choices import Columns
 from sweeps.errors import Problem
 
 
@@ -35,7 +35,7 @@ KINDS = {
     "Whole": Whole,
     "Number": Number,
     "Text": Text,
-    "Texts": Texts,
+    "Columns": Columns,
     "Shares": Shares,
     "Encoding": Encoding,
 }
@@ -53,9 +53,9 @@ def read(kind: str, value: object) -> tuple[Any, list[Problem]]:
         ("Whole", 2**63 - 1, 2**63 - 1),
         ("Number", 1, 1.0),
         ("Text", "x", "x"),
-        ("Texts", "x", ("x",)),
-        ("Texts", ["x", "y"], ("x", "y")),
-        ("Texts", [], ()),
+        ("Columns", "x", ("x",)),
+        ("Columns", ["x", "y"], ("x", "y")),
+        ("Columns", [], ()),
         ("Shares", [0.25, 0.75], (0.25, 0.75)),
         ("Encoding", "UTF8", "utf-8"),
         ("Encoding", "latin1", "iso8859-1"),
@@ -82,10 +82,9 @@ def test_a_value_is_read_in_one_form(kind: str, written: object, wanted: object)
         ("Text", ""),
         ("Text", "a\0"),
         ("Text", 3),
-        ("Texts", ["x", "x"]),
-        ("Texts", ["x", 3]),
-        ("Texts", 3),
-        ("Texts", {"x": 1}),
+        ("Columns", ["x", "x"]),
+        ("Columns", ["x", None]),
+        ("Columns", {"x": 1}),
         ("Shares", [0.5, 0.6]),
         ("Shares", [1.0, 0]),
         ("Shares", 1),
