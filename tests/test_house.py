@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("bpengine", "reports", "sweeps")
-FOLDERS = (*PACKAGES, "benchmarks", "docs", "tests")
+FOLDERS = (*PACKAGES, "benchmarks", "docs", "examples", "tests")
 VAGUE = {"found", "one", "own", "place", "some", "told"}
 
 Graph = dict[str, set[str]]
