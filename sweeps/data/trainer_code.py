@@ -61,16 +61,20 @@ def name_of_function(function: FunctionType) -> str:
 
 def digest_of(name: str, path: str) -> str:
     """Return the digest of a trainer's code; `path` is that of its file, "" for a module."""
-    where = name.partition(":")[0]
     digest = hashlib.sha256()
-    if path:
-        files = sorted(_local_files(Path(path), {}))
-    else:
-        files = [file for file in [_module_file(where)] if file]
-        digest.update(_version(where.partition(".")[0]).encode())
-    for file in files:
+    if not path:
+        digest.update(_version(name.partition(":")[0].partition(".")[0]).encode())
+    for file in files_of(name, path):
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:32]
+
+
+def files_of(name: str, path: str) -> list[Path]:
+    """Return the files that a trainer's digest is of."""
+    if path:
+        return sorted(_local_files(Path(path), {}))
+    file = _module_file(name.partition(":")[0])
+    return [file] if file else []
 
 
 def _local_files(path: Path, seen: dict[Path, None]) -> dict[Path, None]:

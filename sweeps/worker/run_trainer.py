@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from sweeps.data.trainer_code import digest_of
+from sweeps.data.trainer_code import digest_of, files_of
 from sweeps.design import Cohort, Trial
 from sweeps.errors import shown
 from sweeps.worker.train import CURVE_WIDTH, DIVERGED, OK, TIMEOUT, Outcome
@@ -181,9 +181,19 @@ def function_of(name: str, path: str, content: str) -> Callable[[TrainerTrial], 
         raise TrainerError(
             f"{where} is not here what it was when the study was planned. Run the study again."
         )
+    _forget(files_of(name, path))
     module = _module_at(Path(path)) if path else importlib.import_module(where)
     trainer: Callable[[TrainerTrial], Any] = getattr(module, function)
     return trainer
+
+
+def _forget(files: Sequence[Path]) -> None:
+    """Have files imported anew: a worker of a cluster may have read them before they changed."""
+    paths = {str(file) for file in files}
+    for name, module in [*sys.modules.items()]:
+        if getattr(module, "__file__", None) in paths:
+            del sys.modules[name]
+    importlib.invalidate_caches()
 
 
 def _module_at(path: Path) -> ModuleType:

@@ -213,6 +213,20 @@ def test_a_trial_that_was_cut_off_has_its_whole_curve(tmp_path: Path, *, saves: 
     assert outcome.status == "ok"
 
 
+def test_a_process_that_goes_on_imports_changed_code_anew(tmp_path: Path) -> None:
+    trainer = tmp_path / "train.py"
+    trainer.write_text(
+        "from offset_of_test import OFFSET\n\n\ndef train(trial):\n"
+        "    yield trial.evaluation(examples=trial.examples, validation_loss=OFFSET)\n"
+    )
+    for offset in (1.0, 2.0):
+        (tmp_path / "offset_of_test.py").write_text(f"OFFSET = {offset}\n")
+        results = study(trainer=f"{trainer}:train", seeds=1, batch_sizes=8).run(
+            tmp_path / f"study-{offset}", backend="sequential"
+        )
+        assert {*results.trials["validation_loss"]} == {offset}
+
+
 def test_a_function_of_a_file_is_its_name() -> None:
     assert study(trainer=trained.right).experiment.explored == study().experiment.explored
     with pytest.raises(UsageError, match="must be a function at the top of a file"):
