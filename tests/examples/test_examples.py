@@ -86,7 +86,7 @@ def test_an_example_learns_and_does_the_same_again(study: str, tmp_path: Path) -
 def test_an_example_with_peers_learns_and_does_the_same_again(study: str, tmp_path: Path) -> None:
     results = check_study(study, tmp_path)
     assert {*results.timing["batch_size"]} == {32, 256}
-    if "gradient_norms" in (EXAMPLES / f"{study}.py").read_text("utf-8"):
+    if study in {"torch_cnn", "jax_mlp"}:
         assert results.curves["gradient_trace"].gt(0).all()
         assert results.curves["gradient_squared_norm"].notna().all()
 
