@@ -91,36 +91,32 @@ def fresh_seeds(count: int = FRESH) -> dict[str, int]:
 
 def trainer_keys(name: str, trainer: str, train_items: int, grid: Grid) -> dict[str, Any]:
     """Return the specification of a trainer's study."""
-    return {
-        "name": name,
-        "title": f"Which batch size for {name}?",
+    return _common_keys(name, grid) | {
         "trainer": trainer,
         "training_examples": train_items,
-        "batch_sizes": grid.batch_sizes,
         "learning_rates": TRAINER_RATES,
-        "extensions": EXTENSIONS,
-        "insertions": INSERTIONS,
-        "epochs": grid.epochs,
-        "seeds": {"first": 1, "count": SEEDS},
-        "confirmation_seeds": fresh_seeds(grid.fresh),
-        "target_rates": False,
     }
 
 
 def keys_of(name: str, dataset: object, facts: DataFacts, grid: Grid) -> dict[str, Any]:
     """Return the specification of a study."""
-    return {
-        "name": name,
-        "title": f"Which batch size for {name}?",
+    return _common_keys(name, grid) | {
         "dataset": dataset,
         **network_for(facts.task, facts.most_frequent),
         "optimizer": SGD,
+        "noise_examples": min(NOISE_EXAMPLES, facts.train_items),
+    }
+
+
+def _common_keys(name: str, grid: Grid) -> dict[str, Any]:
+    return {
+        "name": name,
+        "title": f"Which batch size for {name}?",
         "batch_sizes": grid.batch_sizes,
         "extensions": EXTENSIONS,
         "insertions": INSERTIONS,
         "epochs": grid.epochs,
         "seeds": {"first": 1, "count": SEEDS},
         "confirmation_seeds": fresh_seeds(grid.fresh),
-        "noise_examples": min(NOISE_EXAMPLES, facts.train_items),
         "target_rates": False,
     }

@@ -77,10 +77,7 @@ def request_of(
     settings: Sequence[str] = (),
 ) -> Request:
     """Return a request, or raise every mistake in it, or that the machine is too busy for it."""
-    problems = []
-    if not (math.isfinite(minutes) and minutes > 0):
-        problems.append(Problem("--minutes", f"must be above 0, but is {minutes:g}."))
-    named = named_data(COMMAND, data, targets, settings, problems)
+    named = named_data(COMMAND, data, targets, settings, _problems_of(minutes))
     name = name_of(data)
     folder = out or Path(f"{name}-recommendation")
     path, _ = file_of(data)
@@ -96,9 +93,8 @@ def request_of_trainer(
     trainer: str, minutes: float, out: Path | None, jobs: int, settings: Sequence[str]
 ) -> Request:
     """Return a request for a trainer: its file is named from here, and from the study's folder."""
-    if not (math.isfinite(minutes) and minutes > 0):
-        problem = Problem("--minutes", f"must be above 0, but is {minutes:g}.")
-        raise SpecificationError(COMMAND, [problem])
+    if problems := _problems_of(minutes):
+        raise SpecificationError(COMMAND, problems)
     where, _, function = trainer.rpartition(":")
     name = name_of(f"{Path(where).stem}-{function}")
     folder = out or Path(f"{name}-recommendation")
@@ -114,6 +110,12 @@ def request_of_trainer(
         trainer=trainer,
         settings=tuple(settings),
     )
+
+
+def _problems_of(minutes: float) -> list[Problem]:
+    if math.isfinite(minutes) and minutes > 0:
+        return []
+    return [Problem("--minutes", f"must be above 0, but is {minutes:g}.")]
 
 
 def refuse_busy(name: str, total: float, spent: float, further: float = 0.0) -> None:
