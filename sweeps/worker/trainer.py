@@ -198,12 +198,10 @@ class TrainerTrial:
         failed = diverged or not np.isfinite([*known.values()]).all()
         if not failed:
             self._check(known)
-        if self.metric == "neg_loss":
+        if self.metric.startswith("neg_"):
+            judged = "loss" if self.metric == "neg_loss" else "metric"
             for part in ("train", "validation", "test"):
-                numbers[f"{part}_metric"] = -numbers[f"{part}_loss"]
-        elif self.metric.startswith("neg_"):
-            for part in ("train", "validation", "test"):
-                numbers[f"{part}_metric"] *= -1
+                numbers[f"{part}_metric"] = -numbers[f"{part}_{judged}"]
         counts = (float(examples), float(self._updates(examples, updates)))
         noise = _noise(gradient_norms) if gradient_norms else (np.nan, np.nan)
         point = (*counts, *(numbers[name] for name in _VALUES), *noise, np.nan, np.nan)
