@@ -13,7 +13,6 @@ from sweeps.data.facts import DataFacts, Facts, key_of
 from sweeps.design._combinations import Combination, agrees, combinations
 from sweeps.design.families import Family, Group, labels_of
 from sweeps.design.trials import (
-    Configuration,
     EngineConfiguration,
     TrainerConfiguration,
     fields_from,
@@ -124,7 +123,7 @@ def _family_of_trainer(
 ) -> Family:
     parameters = tuple(sorted(combination.get("parameters").items()))
     shared = TrainerConfiguration(
-        **fields_from(Configuration, facts),
+        **fields_from(TrainerConfiguration, facts),
         evaluate_test=False,
         metric=specification.gain(facts.task),
         batch_size=1,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cached_property
@@ -32,7 +33,7 @@ def settings_of(optimizer: str, learning_rate: float, given: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Configuration:
+class Configuration(ABC):
     """What the trials of a cohort share, whoever trains them."""
 
     evaluate_test: bool  # whether the test metric is computed: for selected rates only
@@ -50,9 +51,9 @@ class Configuration:
         return self.batch_size
 
     @property
+    @abstractmethod
     def counting(self) -> dict[str, Any]:
         """The fields that determine results, by name."""
-        raise NotImplementedError
 
     @cached_property
     def content(self) -> str:
