@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -61,6 +62,7 @@ def cohort_cost(cohort: Cohort) -> float:
     return _cost(cohort.configuration, len(cohort.seeds) * len(cohort.settings))
 
 
+@functools.lru_cache
 def _cost(configuration: Configuration, lanes: int) -> float:
     if not isinstance(configuration, EngineConfiguration):
         # Nobody knows what it takes: only the order and the share of what is left depend on it.

@@ -18,7 +18,7 @@ from sweeps.errors import KEPT, EnvironmentFailedError, tell
 from sweeps.machine import versions
 from sweeps.worker.isolated import perform_apart
 from sweeps.worker.processes import diverted, file_or_nothing, not_startable, unreachable_by_ctrl_c
-from sweeps.worker.tasks import Death, Mismatch, Report, Task, Work, perform, received
+from sweeps.worker.tasks import Death, Mismatch, Report, Task, Work, packed, perform, received
 from sweeps.worker.train import limit_blas
 
 PATIENCE_SECONDS = 30.0
@@ -28,6 +28,11 @@ LOOK_SECONDS = 1.0  # how often the cluster's workers are counted
 SILENT_SECONDS = 10.0  # a worker that has not been heard of for so long is named
 HAND_OVER_SECONDS = 60.0  # after so long its work is handed to others
 
+TOGETHER_SECONDS, MOST_TOGETHER = 0.5, 32
+"""Tasks travel together that take so long in sum, and no more of them than this: their messages
+cost the driver several times what a short task costs otherwise. After twice the time what has not
+begun comes back."""
+
 
 class DaskExecutor:
     """Runs tasks on the workers of a Dask cluster; has as many slots as they have threads."""
@@ -35,7 +40,7 @@ class DaskExecutor:
     def __init__(self, client: Client, resources: Mapping[str, float]) -> None:
         self._client = client
         self._resources = dict(resources)
-        self._held: dict[_Sent, Task] = {}
+        self._held: dict[_Sent, list[Task]] = {}
         self._ended: queue.SimpleQueue[_Sent] = queue.SimpleQueue()
         self._name = f"bpsweep-{id(client)}-{time.time_ns()}"
         self._looked = self._seen = time.monotonic()
@@ -43,17 +48,42 @@ class DaskExecutor:
         self._refused: set[str] = set()
         self._usable = self._workers()
         self.slots = max(1, sum(worker["nthreads"] for worker in self._usable.values()))
+        self._batch: _Batch = []  # is sent when it has `_size` tasks
+        self._size = self._together = 1
+        self._waiting = 0
+
+    def room(self, waiting: int) -> int:
+        """Return how many tasks it takes now: a batch for each thread that has none."""
+        if waiting > self._waiting:
+            # A stage begins with what takes longest: what the last one's end took says nothing.
+            self._together = 1
+        self._waiting = waiting
+        # No thread has all that is left while others have nothing.
+        share = -(-(waiting + len(self._batch)) // self.slots)
+        self._size = max(1, min(share, self._together))
+        return (self.slots - len(self._held)) * self._size - len(self._batch)
 
     def submit(self, work: Work, task: Task) -> None:
-        """Send a task to the scheduler."""
-        key = f"{self._name}-{task.number}"
+        """Send a task to the scheduler, with others if they are short."""
+        if _is_killable(task):
+            self._send()
+        self._batch.append((work, task))
+        if _is_killable(task) or len(self._batch) >= self._size:
+            self._send()
+
+    def _send(self) -> None:
+        """Send the tasks that were taken."""
+        if not self._batch:
+            return
+        batch, self._batch = self._batch, []
+        tasks = [task for _, task in batch]
+        key = f"{self._name}-{tasks[0].number}"
         # Others may come before they are known, so none is shut out but by the check of results.
         chosen = list(self._usable) if self._refused or self._heard.left else None
         try:
             future = self._client.submit(
                 _perform,
-                work,
-                task,
+                batch,
                 key=key,
                 pure=False,
                 retries=0,
@@ -65,18 +95,19 @@ class DaskExecutor:
             if self._client.status == "running":
                 raise
             raise EnvironmentFailedError(_gone()) from None
-        self._held[future] = task
+        self._held[future] = tasks
         future.add_done_callback(self._ended.put)
 
     def wait(self, seconds: float) -> list[tuple[Task, Report]]:
         """Return the tasks that have ended."""
+        self._send()
         ended = self._look()
         with suppress(queue.Empty):
             future = self._ended.get(timeout=0 if ended else seconds)
             while True:
-                task = self._held.pop(future, None)
-                if task:
-                    ended.append((task, self._report(future, task)))
+                tasks = self._held.pop(future, None)
+                if tasks:
+                    ended += zip(tasks, self._reports(future, tasks), strict=True)
                 future = self._ended.get_nowait()
         return ended
 
@@ -86,26 +117,30 @@ class DaskExecutor:
         with suppress(Exception):
             self._client.cancel(list(self._held), force=True)
 
-    def _report(self, future: _Sent, task: Task) -> Report:
+    def _reports(self, future: _Sent, tasks: list[Task]) -> list[Report]:
         if future.status == "cancelled":
-            return Death(began=False)
+            return [Death(began=False) for _ in tasks]
         try:
-            address, content = future.result(timeout=PATIENCE_SECONDS)
+            address, contents, seconds = future.result(timeout=PATIENCE_SECONDS)
         except TimeoutError:
             # It was lost with the worker that held it.
             future.cancel(force=True)
-            return Death(began=False)
+            return [Death(began=False) for _ in tasks]
         except KilledWorker:
-            return Death()
+            # Any may be to blame.
+            return [Death() for _ in tasks]
         except Exception as error:  # noqa: BLE001 - whatever a worker can't do
             raise EnvironmentFailedError(
                 f"A worker of the cluster can't run trials: {type(error).__name__}: {error}. "
                 "Install the same bpsweep there."
             ) from None
-        report = received(content, task)
-        if isinstance(report, Mismatch):
-            self._refuse(address, report)
-        return report
+        reports = list(map(received, contents, tasks))
+        refused = [report for report in reports if isinstance(report, Mismatch)]
+        if refused:
+            self._refuse(address, refused[0])
+        else:
+            self._together = max(1, int(min(MOST_TOGETHER, TOGETHER_SECONDS / seconds)))
+        return reports
 
     def _refuse(self, address: str, theirs: Mismatch) -> None:
         if address not in self._refused:
@@ -151,7 +186,7 @@ class DaskExecutor:
         for future in taken_back:
             future.cancel(force=True)
         # Any may be to blame, begun or not, but what runs apart.
-        tasks = [self._held.pop(future) for future in taken_back]
+        tasks = [task for future in taken_back for task in self._held.pop(future)]
         return [(task, Death(began=not task.apart)) for task in tasks]
 
     def _workers(self) -> _Workers:
@@ -162,7 +197,10 @@ class DaskExecutor:
         return {}
 
 
-_Sent = Future[tuple[str, bytes]]
+_Batch = list[tuple[Work, Task]]
+_Answer = tuple[str, list[bytes], float]
+"""A worker's address, what each task of a batch gave, and the seconds one took in the mean."""
+_Sent = Future[_Answer]
 _Workers = dict[str, dict[str, Any]]
 
 
@@ -202,12 +240,24 @@ def _gone() -> str:
     return f"The Dask scheduler {silence}. {KEPT} to go on."
 
 
-def _perform(work: Work, task: Task) -> tuple[str, bytes]:
+def _is_killable(task: Task) -> bool:
+    """Return whether a task needs its own process: its end would take with it what else runs."""
+    return task.apart or task.hard_seconds is not None
+
+
+def _perform(batch: _Batch) -> _Answer:
     limit_blas()
-    # What may have to be killed would take with it what else runs in the worker's process.
-    apart = task.apart or task.hard_seconds is not None
-    content = perform_apart(work, task) if apart else perform(work, task)
-    return get_worker().address, content
+    began = time.perf_counter()
+    contents: list[bytes] = []
+    for work, task in batch:
+        # Others may have become free, or the run may be about to end: the rest goes back.
+        if contents and time.perf_counter() - began > 2 * TOGETHER_SECONDS:
+            break
+        do = perform_apart if _is_killable(task) else perform
+        contents.append(do(work, task))
+    seconds = (time.perf_counter() - began) / len(contents)
+    contents += [packed(Death(began=False))] * (len(batch) - len(contents))
+    return get_worker().address, contents, seconds
 
 
 @contextmanager

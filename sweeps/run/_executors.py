@@ -49,9 +49,8 @@ JAM_SECONDS = 1.0
 class Executor(Protocol):
     """Runs tasks."""
 
-    @property
-    def slots(self) -> int:
-        """How many tasks run at once; it is not given more."""
+    def room(self, waiting: int) -> int:
+        """Return how many tasks it takes now; some depend on how many wait."""
 
     def submit(self, work: Work, task: Task) -> None:
         """Take a task; one that is to run apart gets a process of its own."""
@@ -70,6 +69,10 @@ class SequentialExecutor:
 
     def __init__(self) -> None:
         self._held: deque[tuple[Work, Task]] = deque()
+
+    def room(self, waiting: int) -> int:  # noqa: ARG002
+        """Return how many tasks it takes now."""
+        return self.slots - len(self._held)
 
     def submit(self, work: Work, task: Task) -> None:
         """Take a task; it runs when it is waited for."""
@@ -92,6 +95,10 @@ class ThreadingExecutor:
         self.slots = jobs
         self._pool = ThreadPoolExecutor(jobs)
         self._held: dict[Future[bytes], Task] = {}
+
+    def room(self, waiting: int) -> int:  # noqa: ARG002
+        """Return how many tasks it takes now."""
+        return self.slots - len(self._held)
 
     def submit(self, work: Work, task: Task) -> None:
         """Start a task."""
@@ -122,6 +129,10 @@ class LokyExecutor:
         self._hook, threading.excepthook = threading.excepthook, self._note_failure
         self._failure = ""
         self.held: dict[Future[bytes], Task] = {}
+
+    def room(self, waiting: int) -> int:  # noqa: ARG002
+        """Return how many tasks it takes now."""
+        return self.slots - len(self.held)
 
     def submit(self, work: Work, task: Task) -> None:
         """Start a task, in a new pool if there is none."""

@@ -49,7 +49,8 @@ class Dispatch:
             reports = self._executor.wait(WAIT_SECONDS)
             for task, _ in reports:
                 del self._running[task.number]
-            ended = [done for task, report in reports for done in self._ended(task, report)]
+            # Backwards: what has not begun goes back to the front in its order.
+            ended = [done for report in reversed(reports) for done in self._ended(*report)]
             self._check(reports)
             self._start(stopping(), fits)
             yield ended
@@ -64,9 +65,8 @@ class Dispatch:
 
     def _start(self, stopping: bool, fits: Callable[[Cohort], bool]) -> bool:
         """Fill the executor and return whether there is anything to wait for."""
-        while not stopping and len(self._running) < self._executor.slots:
-            queue = self._waiting or self._suspects
-            if not queue:
+        while not stopping and (queue := self._waiting or self._suspects):
+            if self._executor.room(len(queue)) <= 0:
                 break
             task = queue.popleft()
             if fits(task.cohort):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Mapping, Sequence
 
@@ -63,6 +64,7 @@ TABLES = {table: _statement(table, columns) for table, columns in COLUMNS.items(
 """The statement that makes each table."""
 
 
+@functools.cache
 def columns_of(table: str) -> tuple[str, ...]:
     """Return the names of a table's columns, the digest last."""
     return tuple(column.name for column in COLUMNS[table])

@@ -21,8 +21,8 @@ from unittest.mock import Mock
 
 import faults
 import pytest
-from distributed import Client
-from faults import POISON, cohort
+from distributed import Client, KilledWorker
+from faults import POISON, cohort, stable
 from refused import entered, refusal, states
 
 import sweeps
@@ -30,10 +30,11 @@ from sweeps.design.trials import Cohort
 from sweeps.errors import EnvironmentFailedError
 from sweeps.run import _dask as dask_backend
 from sweeps.run import _scheduler as run_scheduler
-from sweeps.run._dask import connected
+from sweeps.run._dask import DaskExecutor, connected
 from sweeps.run._executors import Executor, opened
 from sweeps.run._scheduler import Dispatch
-from sweeps.worker.tasks import Death, Mismatch, Task, Work, train
+from sweeps.worker.tasks import Death, Mismatch, Task, Work, packed, received, train
+from sweeps.worker.train import Outcome, failed
 from sweeps.worker.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -266,8 +267,9 @@ def test_a_result_that_was_lost_with_its_worker_is_made_again(
 ) -> None:
     lost = Mock(status="lost", **{"result.side_effect": TimeoutError})
     with connected(address, 1, {}) as executor:
-        report = executor._report(lost, Task(1, cohort(0.1), workspace))  # noqa: SLF001
-    assert report == Death(began=False)
+        tasks = [Task(number, cohort(0.1), workspace) for number in (1, 2)]
+        reports = executor._reports(lost, tasks)  # noqa: SLF001
+    assert reports == [Death(began=False)] * 2
     lost.cancel.assert_called_once_with(force=True)
 
 
@@ -324,6 +326,148 @@ def test_what_may_have_to_be_killed_has_its_own_process(
     monkeypatch.setattr(dask_backend, "limit_blas", lambda: done.append("limited"))
     monkeypatch.setattr(dask_backend, "perform", lambda *_: b"here")
     monkeypatch.setattr(dask_backend, "perform_apart", lambda *_: b"apart")
-    answer = dask_backend._perform(train, Task(7, cohort(0.1), workspace, **task))  # noqa: SLF001
-    assert answer == ("there", b"apart" if task else b"here")
+    batch = [(train, Task(7, cohort(0.1), workspace, **task))]
+    address, contents, seconds = dask_backend._perform(batch)  # noqa: SLF001
+    assert (address, contents) == ("there", [b"apart" if task else b"here"])
+    assert seconds > 0
     assert done == ["limited"]
+
+
+class Together:
+    """In place of a client: workers that take a batch at once, and so long for each task."""
+
+    status = "running"
+
+    def __init__(self, seconds: float, threads: int = 2) -> None:
+        self.seconds = seconds
+        self.batches: list[list[Task]] = []
+        self._threads = threads
+
+    def scheduler_info(self, n_workers: int) -> dict[str, Any]:
+        """Return the workers."""
+        assert n_workers == -1
+        return {"workers": {"there": {"nthreads": self._threads, "last_seen": time.time()}}}
+
+    def submit(self, _perform: object, batch: list[tuple[Work, Task]], **_keys: object) -> Mock:
+        """Take a batch and have its results."""
+        self.batches.append([task for _, task in batch])
+        contents = [packed(failed(task.cohort, "ok", "")) for _, task in batch]
+        future = Mock(
+            status="finished", **{"result.return_value": ("there", contents, self.seconds)}
+        )
+        future.add_done_callback = lambda callback: callback(future)
+        return future
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many tasks travelled together."""
+        return [len(batch) for batch in self.batches]
+
+
+def run_together(client: Together, stages: list[list[Cohort]], **keys: float) -> list[int]:
+    """Run stages and return how many trials ran each time that something had ended."""
+    executor = DaskExecutor(client, {})  # type: ignore[arg-type]
+    dispatch = Dispatch(executor, Workspace(Path("nowhere")), **keys)
+    running = []
+    for stage in stages:
+        ended = []
+        for done in dispatch.run(stage):
+            running.append(dispatch.running)
+            ended += [of for of, _ in done]
+        assert sorted(map(repr, ended)) == sorted(map(repr, stage))
+    return running
+
+
+MANY = [cohort(0.1 + number / 1000) for number in range(200)]
+
+
+def test_short_cohorts_travel_together_and_are_counted() -> None:
+    client = Together(0.001)
+    running = run_together(client, [MANY, MANY[:9]])
+    # The first say how long they take; at the end each thread gets its share, in every stage.
+    assert client.sizes == [1, 1, *[32] * 5, 19, 10, 5, 2, 1, 1, *[1, 1, 4, 2, 1]]
+    assert [task.cohort for batch in client.batches for task in batch] == [*MANY, *MANY[:9]]
+    assert running == [128, 128, 102, 30, 6, 2, 0, *[12, 2, 0]]
+
+
+@pytest.mark.parametrize(("seconds", "size"), [(0.1, 5), (0.4, 1), (9.0, 1)])
+def test_as_many_travel_together_as_take_half_a_second(seconds: float, size: int) -> None:
+    client = Together(seconds)
+    run_together(client, [MANY])
+    assert max(client.sizes) == size
+
+
+def test_what_has_its_own_process_travels_alone(workspace: Workspace) -> None:
+    client = Together(0.001)
+    run_together(client, [MANY], trial_seconds=9.0)
+    assert client.sizes == [1] * 200
+    client = Together(0.001, threads=3)
+    executor = DaskExecutor(client, {})  # type: ignore[arg-type]
+    for number in range(1, 6):
+        assert executor.room(99) > 0
+        executor.submit(train, Task(number, cohort(0.1), workspace, apart=number > 3))
+        if number == 1:
+            executor.wait(0.0)
+    assert [[task.number for task in batch] for batch in client.batches] == [[1], [2, 3], [4], [5]]
+    assert executor.room(99) == 0
+
+
+def test_what_has_not_begun_of_a_batch_comes_back(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_backend, "TOGETHER_SECONDS", 0.1)
+    monkeypatch.setattr(dask_backend, "get_worker", lambda: SimpleNamespace(address="there"))
+    tasks = [Task(number, cohort(0.1), workspace) for number in range(4)]
+    seconds = iter([0.0, 0.3, 9.0])
+    batch = [(lambda task: time.sleep(next(seconds)) or [task.number], task) for task in tasks]
+    _, contents, mean = dask_backend._perform(batch)  # noqa: SLF001
+    reports = [received(content, task) for content, task in zip(contents, tasks, strict=True)]
+    assert reports == [[0], [1], Death(began=False), Death(began=False)]
+    assert 0.15 <= mean < 1.0
+
+
+def test_any_of_a_batch_may_have_killed_its_worker(workspace: Workspace) -> None:
+    executor = DaskExecutor(Together(0.001), {})  # type: ignore[arg-type]
+    tasks = [Task(number, cohort(0.1), workspace) for number in range(3)]
+    killed = Mock(status="error", **{"result.side_effect": KilledWorker("key", Mock(), 0)})
+    assert executor._reports(killed, tasks) == [Death()] * 3  # noqa: SLF001
+
+
+def rows(outcomes: list[Outcome]) -> dict[str, tuple[Any, ...]]:
+    return {outcome.trial: stable([outcome])[0] for outcome in outcomes}
+
+
+@pytest.mark.parametrize(
+    ("work", "crashed"), [(faults.kill, {"crashed"}), (faults.kill_in_company, set())]
+)
+def test_a_worker_killed_in_the_midst_of_a_batch_costs_nobody_a_result(
+    work: Work, crashed: set[str], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cohorts = [*MANY[:12], cohort(POISON, seeds=(1,)), *MANY[12:24]]
+    monkeypatch.setattr(dask_backend, "TOGETHER_SECONDS", 1e6)  # not in workers
+    monkeypatch.setattr(dask_backend, "MOST_TOGETHER", 4)
+    monkeypatch.setattr(run_scheduler, "train", work)
+    batches: list[list[Task]] = []
+    outcomes: list[Outcome] = []
+    with opened("dask", 2, workspace) as executor:
+        assert isinstance(executor, DaskExecutor)
+        submit = executor._client.submit  # noqa: SLF001
+
+        def noted(perform: Any, batch: list[tuple[Work, Task]], **keys: Any) -> Any:
+            batches.append([task for _, task in batch])
+            return submit(perform, batch, **keys)
+
+        monkeypatch.setattr(executor._client, "submit", noted)  # noqa: SLF001
+        for ended in Dispatch(executor, workspace).run(cohorts):
+            outcomes += [outcome for _, of in ended for outcome in of]
+    poisoned = next(batch for batch in batches if cohorts[12] in [task.cohort for task in batch])
+    assert len(poisoned) > 1
+    apart = [task.cohort for batch in batches for task in batch if task.apart]
+    assert {id(task.cohort) for task in poisoned} == set(map(id, apart))
+    assert len(outcomes) == 49
+    got, guilty = rows(outcomes), cohorts[12].trials[0].identity
+    calm = [outcome for planned in cohorts for outcome in train(Task(0, planned, workspace))]
+    assert {trial for trial, row in got.items() if row != rows(calm)[trial]} == (
+        {guilty} if crashed else set()
+    )
+    assert {o.status for o in outcomes if o.trial == guilty} == (crashed or {"ok"})

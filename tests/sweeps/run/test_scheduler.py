@@ -34,6 +34,11 @@ class Scripted:
         self._held: list[Task] = []
         self._order = iter(order)
 
+    def room(self, waiting: int) -> int:
+        """Return how many tasks may run more."""
+        assert waiting > 0
+        return self.slots - len(self._held)
+
     def submit(self, work: Work, task: Task) -> None:
         """Take a task."""
         assert work.__name__ == "train"
@@ -139,6 +144,24 @@ def test_what_has_not_begun_begins_again_with_the_others() -> None:
     by_trial = run(executor, COHORTS)
     assert len(by_trial) == 20
     assert not any(task.apart for task in executor.given)
+
+
+class Together(Scripted):
+    """Ends all tasks together, as a batch of which one has begun."""
+
+    def wait(self, seconds: float) -> list[tuple[Task, Report]]:
+        """End what it has."""
+        assert seconds > 0
+        first, *others = self._held
+        self._held.clear()
+        return [(first, well(first)), *((task, Death(began=False)) for task in others)]
+
+
+def test_what_comes_back_of_a_batch_goes_on_in_its_order() -> None:
+    executor = Together(well, slots=3)
+    run(executor, COHORTS)
+    numbers = [COHORTS.index(task.cohort) for task in executor.given]
+    assert numbers == [0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, 4]
 
 
 def test_a_process_that_dies_isolated_before_it_begins_is_tried_isolated_again() -> None:
