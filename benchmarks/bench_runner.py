@@ -5,7 +5,7 @@ planned, and once with a cohort for each trial, the worst there can be. Each run
 its own and prints the driver's processor time for each trial, identities, plan, store and tables
 included; the wall time less what the trials trained; how much memory the driver held after a tenth
 of the trials and at the end, and for each trial between; and the most it held, tables included.
-With `--scheduler` the trials run on that Dask cluster.
+With `--scheduler` the trials run on that Dask cluster, where such tiny cohorts travel together.
 
 Efficiency: the trials of the `digits` study, without its timing pass and report, with one worker
 and with two, in turn. 100% is half the time. Starting the workers counts; importing libraries does

@@ -397,6 +397,17 @@ def test_as_many_travel_together_as_take_half_a_second(seconds: float, size: int
     assert max(client.sizes) == size
 
 
+def test_whether_to_go_on_is_asked_for_each_cohort_of_a_batch() -> None:
+    client, asked = Together(0.001), itertools.count()
+    dispatch = Dispatch(DaskExecutor(client, {}), Workspace(Path("nowhere")))  # type: ignore[arg-type]
+    fitting = set(MANY[::2])
+    ended = list(dispatch.run(MANY, lambda: next(asked) > 3, fitting.__contains__))
+    # A stop was asked for when the third round was on its way.
+    assert client.sizes == [1, 1, 32, 32, 23, 8]
+    assert sum(map(len, ended)) == sum(client.sizes)
+    assert {task.cohort for batch in client.batches for task in batch} <= fitting
+
+
 def test_what_has_its_own_process_travels_alone(workspace: Workspace) -> None:
     client = Together(0.001)
     run_together(client, [MANY], trial_seconds=9.0)
