@@ -1,8 +1,9 @@
 """The best batch size and learning rate of a grid, between its cells, with an interval.
 
 Near its minimum a loss is about quadratic in the logarithms of both. The surface is fitted to the
-cells around the best one, with cubic terms unless an F test speaks against them, as losses rise
-faster above the best learning rate than below. What a cell deviates from the surface by is the
+cells around the best one, with cubic terms as losses rise faster above the best learning rate than
+below. How much of these terms is error is drawn, not tested: a test that keeps or drops them hides
+its own doubt, and intervals come out too narrow. What a cell deviates from the surface by is the
 error of the fit, whatever its cause. A value that the data don't show is None, with the reason: a
 number is never made up.
 """
@@ -23,12 +24,10 @@ from reports.stats.intervals import CONFIDENCE
 REACH = 2  # steps of the grid from the best cell up to which cells are fitted
 FAR_ABOVE = 10.0
 """A loss this many times as far above the least as its neighbours' is not near the minimum."""
-CUBIC_BELOW = 0.5
-"""Probability of a quadratic surface below which cubic terms are fitted: left out where they are
-needed, they bias the optimum; fitted where they aren't, they only widen its interval."""
 FEWEST_STEPS = 3  # different values of an axis that a parabola takes
 MOST_STEPS = 12  # different values of an axis up to which they are a grid
 ROUNDING = 1e-12  # relative differences of losses up to which they are equal
+QUADRATIC, CUBIC = 2, 3
 SPARE = 2  # cells beyond the number of coefficients, to judge the surface by
 _DRAWS, _SEED, _MOVES = 2_000, 0, 10
 _POINTS = (45, 25)  # of a grid within the cells fitted: along batch sizes, along rates
@@ -92,14 +91,14 @@ class _Surface:
     centre: np.ndarray
     offsets: np.ndarray  # cell by axis
     values: np.ndarray  # of the cells
-    degree: int = 2
+    degree: int = QUADRATIC
 
     @cached_property
     def powers(self) -> np.ndarray:
         """Exponents of the terms: coefficient by axis."""
         axes = self.offsets.shape[1]
         grid = np.stack(np.meshgrid(*[np.arange(self.degree + 1)] * axes), -1).reshape(-1, axes)
-        return grid[grid.sum(1) <= self.degree]
+        return grid[np.argsort(grid.sum(1), kind="stable")][: (grid.sum(1) <= self.degree).sum()]
 
     def terms(self, offsets: np.ndarray) -> np.ndarray:
         """Return the terms at some points: point by coefficient."""
@@ -136,13 +135,26 @@ class _Surface:
         """Whether the cells suffice for the coefficients, and to judge them by."""
         return self.free >= SPARE and np.linalg.matrix_rank(self.fitted) == len(self.powers)
 
-    def drawn(self) -> np.ndarray:
-        """Draw coefficients that the residuals allow: they have a t distribution."""
+    def drawn(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the coefficients to expect, and draws of all that the residuals allow.
+
+        Errors alone would let cubic terms explain a gain of the F distribution. It is drawn, up to
+        the gain that there is; its share in that shrinks the terms, and it counts as residual.
+        """
         random = np.random.default_rng(_SEED)
-        _, triangle = np.linalg.qr(self.fitted)
-        normal = random.standard_normal((len(self.powers), _DRAWS))
-        spread = np.sqrt(self.unexplained / random.chisquare(self.free, _DRAWS))
-        return self.coefficients + (np.linalg.solve(triangle, normal) * spread).T
+        basis, triangle = np.linalg.qr(self.fitted)
+        along, cubic = basis.T @ self.values, self.powers.sum(1) > QUADRATIC
+        added, gain, left = int(cubic.sum()), float((along[cubic] ** 2).sum()), self.unexplained
+        by_error = np.zeros(_DRAWS)
+        if gain > 0:
+            ratio = gain / added * self.free / max(left, np.finfo(float).tiny)
+            below = random.random(_DRAWS) * special.fdtr(added, self.free, ratio)
+            by_error = np.minimum(special.fdtri(added, self.free, below) / ratio, 1)
+        kept = np.where(cubic[:, None], 1 - by_error, 1.0)
+        spread = np.sqrt((left + by_error * gain) / random.chisquare(self.free + added, _DRAWS))
+        normal = random.standard_normal(kept.shape) * spread * np.sqrt(kept)
+        drawn = np.linalg.solve(triangle, along[:, None] * kept + normal).T
+        return np.linalg.solve(triangle, along * kept.mean(1)), drawn
 
     def lowest(self, coefficients: np.ndarray, passes: int) -> np.ndarray:
         """Return where some surfaces are lowest within the box: surface by axis.
@@ -201,12 +213,12 @@ def _steps(axes: Sequence[np.ndarray], places: np.ndarray) -> np.ndarray:
 
 
 def _read(surface: _Surface) -> Optimum:
-    lack, cubic = _lack_of_fit(surface), replace(surface, degree=3)
-    if lack is not None and lack < CUBIC_BELOW and cubic.determined:
+    lack, cubic = _lack_of_fit(surface), replace(surface, degree=CUBIC)
+    if cubic.determined:
         surface = cubic
-    box = surface.box
-    drawn = surface.lowest(surface.drawn(), _DRAWN_PASSES)
-    at = surface.lowest(surface.coefficients[None], _PASSES)[0]
+    box, (expected, draws) = surface.box, surface.drawn()
+    drawn = surface.lowest(draws, _DRAWN_PASSES)
+    at = surface.lowest(expected[None], _PASSES)[0]
     beyond = (1 - CONFIDENCE) / 2
     middle = np.quantile(drawn, [beyond, 1 - beyond], axis=0, method="nearest")
     # Draws and optimum lie on grids: an interval holds its optimum, however narrow it is.
@@ -229,7 +241,7 @@ def _read(surface: _Surface) -> Optimum:
         known,
         batch_size=float(values[0]),
         learning_rate=float(values[1]) if values.size > 1 else None,
-        loss=float((surface.terms(at[None]) @ surface.coefficients)[0]),
+        loss=float((surface.terms(at[None]) @ expected)[0]),
     )
 
 
@@ -244,7 +256,7 @@ def _at_an_edge(at: np.ndarray, low: np.ndarray, high: np.ndarray) -> str:
 
 def _lack_of_fit(surface: _Surface) -> float | None:
     """Return the probability of the gain from cubic terms by an F test."""
-    cubic = replace(surface, degree=3)
+    cubic = replace(surface, degree=CUBIC)
     added = np.linalg.matrix_rank(cubic.fitted) - len(surface.powers)
     free = surface.free - added
     if added < 1 or free < 1:

@@ -46,20 +46,24 @@ def test_skewed_surface_takes_cubic_terms() -> None:
     ("sizes", "rates", "noise", "skew"),
     [
         (SIZES, RATES, 0.004, 0.0),
-        (SIZES[:5], RATES, 0.004, 0.004),
+        (SIZES[:5], 10 ** np.linspace(-3, -1, 9), 0.003, 0.004),
     ],
     ids=["grid", "skewed"],
 )
 def test_intervals_cover(sizes: np.ndarray, rates: np.ndarray, noise: float, skew: float) -> None:
-    random, covered, studies = np.random.default_rng(7), 0, 100
+    random, covered, studies = np.random.default_rng(7), np.zeros(2), 100
     for _ in range(studies):
         at = (float(np.exp(random.uniform(*np.log([45, 180])))), 0.01)
         errors = random.normal(0, noise, sizes.size * rates.size)
         optimum = fit_optimum(*surface(sizes, rates, at, skew=skew, noise=errors))
-        assert optimum.batch_size_interval is not None
-        covered += optimum.batch_size_interval.low <= at[0] <= optimum.batch_size_interval.high
-    # Two standard errors below 92%; `benchmarks/bench_analyze.py` has the bars.
-    assert 0.87 <= covered / studies <= 1.0
+        for axis, interval in enumerate(
+            (optimum.batch_size_interval, optimum.learning_rate_interval)
+        ):
+            assert interval is not None
+            covered[axis] += interval.low <= at[axis] <= interval.high
+    # Three standard errors below 92%; `benchmarks/bench_analyze.py` has the bars. Where cubic terms
+    # are kept or dropped by a test, the rate of the skewed surface is covered in four fifths.
+    assert (covered / studies >= 0.84).all()
 
 
 @pytest.mark.parametrize(("at", "word"), [((4, 0.01), "smallest"), ((4000, 0.01), "largest")])
