@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bpengine.network.architecture import Architecture
 from bpengine.network.examples import Examples, Split
 from bpengine.optim.schedules import BatchGrowth, Schedule
-from bpengine.training.lockstep import NUMERICS_VERSION
+from bpengine.passes.compiled import default_numerics
 from bpengine.training.loop import Curves, Trainer, Training, evaluate, train
 from bpengine.training.minibatches import Budget, evaluation_points
 from bpengine.training.recipe import Recipe
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from bpengine.sklearn.estimators import BackpropClassifier, BackpropRegressor
 
 __all__ = [
-    "NUMERICS_VERSION",
     "Architecture",
     "BackpropClassifier",
     "BackpropRegressor",
@@ -33,6 +32,7 @@ __all__ = [
     "Split",
     "Trainer",
     "Training",
+    "default_numerics",
     "evaluate",
     "evaluation_points",
     "train",

@@ -16,7 +16,8 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 import bpengine
-from bpengine import NUMERICS_VERSION
+from bpengine import default_numerics
+from bpengine.passes.compiled import build_in_use
 
 _NEEDED = ("bpsweep", "numpy", "scipy", "pandas", "scikit-learn", "joblib", "seaborn", "matplotlib")
 _BETWEEN = "; "
@@ -37,6 +38,7 @@ def provenance() -> dict[str, str]:
     return {
         "Python": platform.python_version(),
         **{package: version(package) for package in _NEEDED},
+        "numerics": " for ".join(filter(None, (default_numerics(), build_in_use()))),
         "BLAS": ", ".join(blas),
         "BLAS threads": "1 in every process",
         "NumPy's instructions": ", ".join([*vectors["baseline"], *vectors.get("found", ())]),
@@ -52,11 +54,11 @@ def versions() -> str:
     code = hashlib.sha256()
     for file in (bpengine.__file__, __file__):
         folder = Path(file).parent
-        for path in sorted(folder.rglob("*.py")):
+        for path in sorted(path for kind in ("py", "c", "h") for path in folder.rglob(f"*.{kind}")):
             code.update(f"{folder.name} {path.relative_to(folder)}\0".encode())
             code.update(path.read_bytes())
     return (
-        f"bpsweep {version('bpsweep')}, numerics {NUMERICS_VERSION}, numpy {np.__version__}, "
+        f"bpsweep {version('bpsweep')}, {default_numerics()}, numpy {np.__version__}, "
         f"code {code.hexdigest()[:12]}"
     )
 

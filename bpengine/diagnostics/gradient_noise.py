@@ -27,6 +27,7 @@ import numpy as np
 from bpengine.diagnostics.sharpness import Surface
 from bpengine.network import Architecture, Array, Examples, Parameters, PerLane
 from bpengine.passes import shard_slices, slices_of
+from bpengine.passes.compiled import default_numerics
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,15 @@ def gradient_statistics(
     loss: str = "squared_error",
     shards: int | None = None,
     population: int | None = None,
+    numerics: str = "",
 ) -> GradientStatistics:
     """Return the statistics of every lane, from per-example gradient norms or from shards.
 
     Arguments as for `evaluate`, and: `shards`, into how many each set is split, at least 2, None
     for norms, which are more precise; `population`, the number from which a seed's examples are
-    drawn without replacement, None for independent draws.
+    drawn without replacement, None for independent draws; `numerics` as in a `Recipe`.
     """
-    surface = Surface(architecture, parameters, examples, loss)
+    surface = Surface(architecture, parameters, examples, loss, numerics or default_numerics())
     count = surface.data.examples
     with np.errstate(over="ignore", invalid="ignore"):
         if shards is None:
@@ -142,6 +144,10 @@ def _of_examples(surface: Surface) -> tuple[PerLane, PerLane, float]:
     """Return `|G|^2`, the examples' mean and the whole batch's, and 1 for an example."""
     # One pass gives both: the mean gradient, and in the layers' buffers phi and delta.
     passes, examples = surface.passes, surface.data.examples
+    if passes.kernel:
+        norms, total = passes.kernel.gradient_norms(surface.parameters, surface.data)
+        mean = total / examples
+        return norms.mean(axis=-1), _inner(mean, mean), 1.0
     norms, total = np.empty((*passes.total.shape[:2], examples)), np.zeros_like(passes.total)
     for rows, phi, t in slices_of(surface.data):
         np.add(total, passes.gradient(surface.W, phi, t, weight=surface.one), out=total)

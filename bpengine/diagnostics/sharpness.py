@@ -25,6 +25,7 @@ from bpengine.network import (
 from bpengine.network.streams import standard_normal
 from bpengine.passes import Backprop, Inputs, Weights, slices_of
 from bpengine.passes.backprop import Layer, Targets
+from bpengine.passes.compiled import NUMPY
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,13 @@ class Surface:
         parameters: Parameters,
         examples: Sequence[Examples],
         loss: str,
+        numerics: str = NUMPY,
     ) -> None:
         lanes = parameters.shape[:2]
         self.parameters = parameters.astype(np.float64)
         self.W = architecture.layers(self.parameters)
         self.data = stack(examples, np.float64)
-        self.passes = Backprop(architecture, loss, lanes, np.float64)
+        self.passes = Backprop(architecture, loss, lanes, np.float64, numerics)
         self.one = np.ones((*lanes, 1, 1))
         self._layers = architecture.layers
         self._output = LOSSES[loss].output

@@ -7,7 +7,7 @@ from bpengine.network._losses import LOSSES, REDUCTIONS
 from bpengine.network._metrics import METRICS
 from bpengine.network.activations import ACTIVATIONS
 from bpengine.network.architecture import INITIALISERS, Architecture, check_name, initial_parameters
-from bpengine.network.examples import Examples, Split, Stack, stack
+from bpengine.network.examples import Examples, Split, Stack, stack, with_slack
 from bpengine.network.streams import permutation
 from bpengine.network.tape import Call, at_once
 
@@ -32,6 +32,7 @@ __all__ = [
     "initial_parameters",
     "permutation",
     "stack",
+    "with_slack",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bpengine.network._arrays import Array
+
+SLACK = 64
+"""Bytes behind the targets that the compiled kernel reads and doesn't use."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,17 @@ class Stack:
         return self.inputs.shape[2]
 
 
+def with_slack(shape: Sequence[int], dtype: npt.DTypeLike) -> Array:
+    """Return an empty array behind which memory may be read: vectors end later than rows."""
+    count = math.prod(shape)
+    return np.empty(count + SLACK // np.dtype(dtype).itemsize, dtype)[:count].reshape(shape)
+
+
 def stack(examples: Sequence[Examples], dtype: npt.DTypeLike) -> Stack:
     """Return the examples of all seeds, one set each, all of the same shapes."""
     count, features = examples[0].inputs.shape
     inputs = np.ones((len(examples), 1, count, features + 1), dtype)
-    targets = np.empty((len(examples), 1, *examples[0].targets.shape), dtype)
+    targets = with_slack((len(examples), 1, *examples[0].targets.shape), dtype)
     # What float32 can't hold becomes infinite, and who trains on it diverges.
     with np.errstate(over="ignore"):
         for seed, part in enumerate(examples):

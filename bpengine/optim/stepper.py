@@ -9,6 +9,7 @@ import numpy as np
 
 from bpengine.network import Architecture, Array, BoolArray, Call, Parameters, at_once
 from bpengine.optim._optimizers import DECAYS_BY_ITSELF, OPTIMIZERS, Step, check_settings
+from bpengine.passes.compiled import Rates, settings_of
 
 BLOCK = 32
 """Updates at most that are prepared at once."""
@@ -69,6 +70,23 @@ class Stepper:
         self.rate[lanes] = 0
         for slot in self.slots:
             slot[lanes] = 0
+
+    @property
+    def numbers(self) -> Annotated[Array, "setting number"]:
+        """The settings as the compiled kernel takes them."""
+        return settings_of(self._columns)
+
+    def prepared(self, factors: Annotated[Array, "update"]) -> Rates:
+        """Count the next updates, and return what the compiled kernel needs for each."""
+        dtype, count = self.parameters.dtype, len(factors)
+        rates = (self._columns["learning_rate"][:, 0] * factors[:, None]).astype(dtype)
+        tables: tuple[Array, Array] | tuple[None, None] = (None, None)
+        if self._corrected:
+            updates = np.arange(self.update + 1.0, self.update + 1 + count)
+            table = _corrections(self._exact, updates)[..., 0].astype(dtype)
+            tables = (table[0], table[1])
+        self.update += count
+        return Rates(rates, *tables)
 
     def advance(self, factors: Annotated[Array, "update"]) -> None:
         """Count the next updates, at most `BLOCK`, by the schedule's factors of their rates."""

@@ -25,6 +25,7 @@ from bpengine.network import (
     check_name,
 )
 from bpengine.network.activations import Activation
+from bpengine.passes.compiled import KERNEL, NUMPY, Kernel
 
 ROWS = 64
 """Rows of a batch processed at once: larger batches go through the cache in slices of this many.
@@ -48,13 +49,19 @@ class Backprop:
     The arguments are `W` of each layer, bias in row 0; `phi`, the inputs with a leading 1; the
     targets `t`; and the `weight` of every example's loss in each lane, such as 1/n. `call` is
     `at_once` or a `Tape`, to be replayed on the arrays handed in. `total` is the last gradient,
-    `dW` its layers.
+    `dW` its layers. With the numerics `KERNEL`, `kernel` does the same in C, and more at once.
     """
 
     def __init__(
-        self, architecture: Architecture, loss: str, lanes: tuple[int, int], dtype: npt.DTypeLike
+        self,
+        architecture: Architecture,
+        loss: str,
+        lanes: tuple[int, int],
+        dtype: npt.DTypeLike,
+        numerics: str = NUMPY,
     ) -> None:
         check_loss(architecture, loss)
+        self.kernel = Kernel(architecture, loss, dtype) if numerics == KERNEL else None
         self._loss = LOSSES[loss]
         self._lanes = lanes
         self._dtype = np.dtype(dtype)
@@ -63,6 +70,7 @@ class Backprop:
         self._by_rows: dict[int, list[Layer]] = {}
         self.total = np.zeros((*lanes, architecture.parameter_count), dtype)
         self._partial = np.empty_like(self.total)
+        self.layers_of = architecture.layers
         self.dW = architecture.layers(self.total)
         self._partial_dW = architecture.layers(self._partial)
         self._pair = np.zeros((lanes[0], 1, PAIR, self._widths[0] + 1), dtype)

@@ -16,8 +16,10 @@ from bpengine.network import (
     BoolArray,
     IntArray,
     Split,
+    Stack,
     initial_parameters,
     stack,
+    with_slack,
 )
 from bpengine.optim import OPTIMIZERS, Stepper
 from bpengine.passes import ROWS, Backprop, shard_slices
@@ -35,9 +37,6 @@ BUFFERS = 5
 CACHE = 3 * 2**19
 """Bytes that lanes trained together best work on in an update: between the second-level caches of
 1 and 2 MiB of today's cores. A constant, so that cohorts don't depend on the machine."""
-
-NUMERICS_VERSION = 5
-"""Raised whenever the same call may give other numbers than before."""
 
 
 def lanes_in_cache(
@@ -73,7 +72,7 @@ class Lockstep:
         lanes, dtype = (len(splits), len(settings)), recipe.dtype
         self.recipe = recipe
         self.train = stack([split.train for split in splits], dtype)
-        self.passes = Backprop(architecture, recipe.loss, lanes, dtype)
+        self.passes = Backprop(architecture, recipe.loss, lanes, dtype, recipe.numerics)
         self.parameters = np.empty((*lanes, architecture.parameter_count), dtype)
         self._seeds = [split.seed for split in splits]
         for seed, lane_parameters in zip(self._seeds, self.parameters, strict=True):
@@ -134,6 +133,10 @@ class Lockstep:
         """Make the segment's updates and date every lane that diverges in them."""
         self._enter(segment.epoch)
         first = self.updates
+        if self.passes.kernel and self._workers == 1:
+            diverged_in = self._train_compiled(0, segment.start, segment.stop, segment.batch_size)
+            self._freeze(diverged_in > 0, first + diverged_in)
+            return
         _copy(self._evolving, self._before)
         # What is not finite is looked for below. The size of NumPy's buffers is this context's.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -245,12 +248,42 @@ class Lockstep:
             for at in batches_at:
                 shards = shard_slices(min(batch_size, stop - at), self._workers)
                 for shard in shards[worker : worker + 1]:  # a small batch may have no such shard
-                    self._run_block(worker, at + shard.start, at + shard.stop, 1, dating=False)
-                    seen += shard.stop - shard.start
+                    ends, rows = (at + shard.start, at + shard.stop), shard.stop - shard.start
+                    if self.passes.kernel:
+                        self._train_compiled(worker, *ends, rows)
+                    else:
+                        self._run_block(worker, *ends, 1, dating=False)
+                    seen += rows
             combined += self.parameters * self.parameters.dtype.type(seen / (stop - start))
         for stepper in self._steppers:
             stepper.update = first + len(batches_at)
         np.copyto(self.parameters, combined)
+
+    def _train_compiled(self, worker: int, start: int, stop: int, batch_size: int) -> IntArray:
+        """Make the updates of some examples; return after which, from 1, lanes diverge, or 0."""
+        stepper, kernel, seeds = self._steppers[worker], self.passes.kernel, len(self._order)
+        assert kernel is not None  # noqa: S101 - who calls this has looked
+        chosen, examples = self._order[:, None, start:stop], stop - start
+        inputs, targets = (
+            with_slack((seeds, 1, examples, data.shape[-1]), data.dtype)
+            for data in (self._inputs, self._targets)
+        )
+        np.take(self._inputs, chosen, axis=0, out=inputs, mode="clip")
+        np.take(self._targets, chosen, axis=0, out=targets, mode="clip")
+        before = stepper.update
+        factors = self._factors(before, updates_per_epoch(examples, batch_size))
+        return kernel.train(
+            self.parameters,
+            stepper.slots,
+            self.active,
+            Stack(inputs, targets),
+            optimizer=self.recipe.optimizer,
+            settings=stepper.numbers,
+            batch_size=batch_size,
+            reduction=self.recipe.reduction,
+            before=before,
+            rates=stepper.prepared(factors),
+        )
 
     def _factors(self, first: int, updates: int) -> Annotated[Array, "update"]:
         schedule = self.recipe.schedule

@@ -28,7 +28,8 @@ from bpengine.network import (
     permutation,
     stack,
 )
-from bpengine.passes import Backprop, Weights, slices_of
+from bpengine.passes import Backprop, slices_of
+from bpengine.passes.compiled import default_numerics
 from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import Segment, segments
 from bpengine.training.recipe import Recipe
@@ -239,7 +240,7 @@ class Trainer:
         self._seen[active] = seen[active]
 
     def _loss_and_metric(self, data: Stack) -> tuple[PerLane, PerLane]:
-        return _evaluate(self.networks.passes, self.networks.W, data, self._recipe.metric)
+        return _evaluate(self.networks.passes, self.networks.parameters, data, self._recipe.metric)
 
     def _evaluate(self, *on_train: PerLane) -> None:
         networks = self.networks
@@ -259,7 +260,9 @@ class Trainer:
             return [unknown] * 4
         network = (self._architecture, self.networks.parameters)
         examples, population = self._drawn("gradient noise"), self.networks.train.examples
-        gradient = gradient_statistics(*network, examples, loss=recipe.loss, population=population)
+        gradient = gradient_statistics(
+            *network, examples, loss=recipe.loss, population=population, numerics=recipe.numerics
+        )
         curvature = GradientStatistics(unknown, unknown, 0)
         if recipe.noise_curvature:
             others = self._drawn("noise curvature")
@@ -341,6 +344,7 @@ def evaluate(
     *,
     loss: str = "squared_error",
     metric: str = "accuracy",
+    numerics: str = "",
 ) -> tuple[PerLane, PerLane]:
     """Return mean loss and metric of networks, each seed's on its own examples.
 
@@ -350,28 +354,35 @@ def evaluate(
         examples: One set per seed, all of the same shapes.
         loss: Name in `LOSSES`.
         metric: Name in `METRICS`.
+        numerics: As in a `Recipe`.
 
     Returns:
         Mean loss and metric, in float64; NaN where parameters are not finite.
     """
-    passes = Backprop(architecture, loss, parameters.shape[:2], parameters.dtype)
+    parameters = np.ascontiguousarray(parameters)
+    lanes, dtype = parameters.shape[:2], parameters.dtype
+    passes = Backprop(architecture, loss, lanes, dtype, numerics or default_numerics())
     with np.errstate(over="ignore", invalid="ignore"):
-        return _evaluate(
-            passes, architecture.layers(parameters), stack(examples, parameters.dtype), metric
-        )
+        return _evaluate(passes, parameters, stack(examples, dtype), metric)
 
 
-def _evaluate(passes: Backprop, W: Weights, data: Stack, metric: str) -> tuple[PerLane, PerLane]:
+def _evaluate(
+    passes: Backprop, parameters: Parameters, data: Stack, metric: str
+) -> tuple[PerLane, PerLane]:
     # Sums are taken over one contiguous float64 row per lane: their order, and so their bits, can't
     # depend on the number of lanes.
     score, summary = METRICS[metric]
-    losses = np.empty((*W[0].shape[:2], data.examples))
-    scores = np.empty(0)
-    for rows, phi, t in slices_of(data):
-        losses[..., rows], psi = passes.loss(W, phi, t)
-        part = score(psi, t)
-        scores = scores if scores.size else np.empty((*part.shape[:-1], data.examples))
-        scores[..., rows] = part
+    if passes.kernel:
+        losses, psi = passes.kernel.losses(parameters, data)
+        scores = np.asarray(score(psi, data.targets), np.float64)
+    else:
+        losses, scores = np.empty((*parameters.shape[:2], data.examples)), np.empty(0)
+        W = passes.layers_of(parameters)
+        for rows, phi, t in slices_of(data):
+            losses[..., rows], psi = passes.loss(W, phi, t)
+            part = score(psi, t)
+            scores = scores if scores.size else np.empty((*part.shape[:-1], data.examples))
+            scores[..., rows] = part
     means = losses.mean(axis=-1)
     return means, np.where(np.isfinite(means), summary(scores, data.targets), np.nan)
 

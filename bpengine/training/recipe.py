@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from bpengine.network import INITIALISERS, LOSSES, METRICS, REDUCTIONS, check_name
 from bpengine.optim import OPTIMIZERS, BatchGrowth, Schedule
+from bpengine.passes.compiled import KERNEL, NUMPY, default_numerics, why_not
 from bpengine.training.minibatches import Budget
 
 
@@ -46,6 +47,7 @@ class Recipe:
             the training loss before the first update, or that of the best constant prediction if
             that is larger; at least 1, infinity for a loss that is not finite alone.
         dtype: float32 or float64.
+        numerics: What computes: `KERNEL` or `NUMPY`; "" for the kernel where it runs.
 
     Raises:
         ValueError: A name is unknown or a value out of range.
@@ -70,6 +72,7 @@ class Recipe:
     patience: int | None = None
     divergence: float = 1e3
     dtype: npt.DTypeLike = np.float32
+    numerics: str = ""
 
     def __post_init__(self) -> None:
         check_name("loss", self.loss, LOSSES)
@@ -91,6 +94,7 @@ class Recipe:
                 f"`evaluate_at` must be ascending and at least 0, but got {self.evaluate_at}."
             )
         self._check_noise()
+        self._choose_numerics()
         if not (0 < self.initial_scale < float("inf") and self.divergence >= 1):
             raise ValueError(
                 "`initial_scale` must be above 0 and `divergence` at least 1, "
@@ -108,6 +112,13 @@ class Recipe:
             )
         if self.noise_curvature and not self.noise_examples:
             raise ValueError("`noise_curvature` needs `noise_examples`.")
+
+    def _choose_numerics(self) -> None:
+        if not self.numerics:
+            object.__setattr__(self, "numerics", default_numerics())
+        check_name("numerics", self.numerics, [KERNEL, NUMPY])
+        if self.numerics == KERNEL and why_not():
+            raise ValueError(f"The compiled kernel does not run here: {why_not()}.")
 
     @property
     def needs_total(self) -> bool:

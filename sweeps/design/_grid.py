@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.network import LOSSES
 from bpengine.optim import MEMORIES, OPTIMIZERS
+from bpengine.passes.compiled import NUMPY
 from sweeps.data import REGRESSION
 from sweeps.data.facts import DataFacts, Facts, key_of
 from sweeps.design._combinations import Combination, agrees, combinations
@@ -33,10 +34,14 @@ class Cell:
     combination: Combination  # where it comes from
 
 
-def groups_of(specification: StudySpecification, data: Facts) -> tuple[Group, ...]:
+PROTOCOL = "trainer 1"
+"""Numerics of a user's trainer: how bpsweep trains by it."""
+
+
+def groups_of(specification: StudySpecification, data: Facts, numerics: str) -> tuple[Group, ...]:
     """Return the groups of a study in the order of its combinations, without excluded cells."""
     grids: dict[Family, dict[int, set[float]]] = {}
-    for cell in cells_of(specification, data):
+    for cell in cells_of(specification, data, numerics):
         if not cell.excluded_by:
             grids.setdefault(cell.family, {}).setdefault(cell.batch_size, set()).add(cell.rate)
     labels = labels_of([*grids], specification.name)
@@ -46,13 +51,15 @@ def groups_of(specification: StudySpecification, data: Facts) -> tuple[Group, ..
     )
 
 
-def cells_of(specification: StudySpecification, data: Facts) -> Iterator[Cell]:
+def cells_of(
+    specification: StudySpecification, data: Facts, numerics: str = NUMPY
+) -> Iterator[Cell]:
     """Yield every cell as often as it is named, excluded ones too; none of data without facts."""
     for combination in combinations(specification):
         facts = data.get(key_of(combination.get("dataset")))
         if facts is None or not combination.learning_rates:
             continue
-        family = family_of(specification, combination, facts)
+        family = family_of(specification, combination, facts, numerics)
         for size in sizes_of(combination.get("batch_sizes"), facts.train_items):
             names = (size, FULL) if size == facts.train_items else (size,)
             for rate in combination.learning_rates:
@@ -82,7 +89,7 @@ def _followed(rate: float, rule: str, batch_size: int, reference: int | None) ->
 
 
 def family_of(
-    specification: StudySpecification, combination: Combination, facts: DataFacts
+    specification: StudySpecification, combination: Combination, facts: DataFacts, numerics: str
 ) -> Family:
     """Return the family of a combination."""
     if specification.trainer:
@@ -104,6 +111,7 @@ def family_of(
         "batch_size": 1,
         "budget": _budget(combination),
         "noise_curvature": False,
+        "numerics": numerics,
     }
     shared = EngineConfiguration(**values)
     # Where nothing is remembered, it makes no difference how.
@@ -130,6 +138,7 @@ def _family_of_trainer(
         budget=_budget(combination),
         trainer=facts.source.name,
         parameters=parameters,
+        numerics=PROTOCOL,
     )
     return Family(facts, shared, parameters, combination.get("rate_rule"))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from bpengine import default_numerics
 from sweeps.data.facts import Facts
 from sweeps.design._grid import groups_of
 from sweeps.design.families import Group
@@ -23,11 +24,12 @@ class Experiment:
 
     specification: StudySpecification
     data: Facts
+    numerics: str = field(default_factory=default_numerics)  # of bpsweep's own network
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """The groups of cells that are explored."""
-        return groups_of(self.specification, self.data)
+        return groups_of(self.specification, self.data, self.numerics)
 
     @cached_property
     def grid(self) -> Mapping[Cell, tuple[float, ...]]:

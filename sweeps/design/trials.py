@@ -11,9 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bpengine import NUMERICS_VERSION, Architecture, BatchGrowth, Budget, Schedule
+from bpengine import Architecture, BatchGrowth, Budget, Schedule
 from bpengine.optim import COMMON, OPTIMIZERS
 from sweeps.data import Preparation, Source
 
@@ -43,8 +43,7 @@ class Configuration(ABC):
     metric: str
     batch_size: int
     budget: Budget
-
-    numerics: ClassVar[int]  # version of what turns the settings into a result
+    numerics: str  # what turns the settings into a result, with its version
 
     def batch_size_of(self, _epoch: int) -> int:
         """Return the batch size of an epoch, counted from 0."""
@@ -90,8 +89,6 @@ class EngineConfiguration(Configuration):
     dtype: str
     noise_curvature: bool = False
 
-    numerics: ClassVar[int] = NUMERICS_VERSION
-
     @property
     def architecture(self) -> Architecture:
         """The network."""
@@ -104,7 +101,7 @@ class EngineConfiguration(Configuration):
     @property
     def counting(self) -> dict[str, Any]:
         """All but where the data are, what they determine, and what came later."""
-        idle = {"source", "train_items", *LATER}
+        idle = {"source", "train_items", "numerics", *LATER}
         names = [field.name for field in fields(self) if field.name not in idle]
         return {name: getattr(self, name) for name in names} | self.further
 
@@ -122,12 +119,10 @@ class TrainerConfiguration(Configuration):
     trainer: str  # what names it, such as "train.py:train"
     parameters: tuple[tuple[str, object], ...]  # sorted by name
 
-    numerics: ClassVar[int] = 1  # of the protocol
-
     @property
     def counting(self) -> dict[str, Any]:
         """All but where the trainer is."""
-        names = [field.name for field in fields(self) if field.name != "source"]
+        names = {field.name for field in fields(self)} - {"source", "numerics"}
         return {name: getattr(self, name) for name in names} | {"parameters": dict(self.parameters)}
 
 
@@ -172,7 +167,8 @@ class Trial:
         """Everything that determines the trial's result, as canonical JSON."""
         # Put together by hand: a study has many trials of one configuration.
         return (
-            f'{{"configuration":{self.configuration.content},"numerics":{self.configuration.numerics},'
+            f'{{"configuration":{self.configuration.content},'
+            f'"numerics":"{self.configuration.numerics}",'
             f'"seed":{self.seed},"settings":{_json(_canonical(dict(self.settings)))}}}'
         )
 

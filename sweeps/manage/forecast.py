@@ -14,6 +14,7 @@ from sweeps.design.experiment import Experiment, trials_of
 from sweeps.design.families import Group
 from sweeps.errors import counted
 from sweeps.store import FILE, Plan, Store
+from sweeps.store.study_results import as_begun
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def _done_and_planned(experiment: Experiment, folder: Path | None) -> tuple[set[
     stages: dict[str, Sequence[Planned]] = {}
     if folder is not None and (folder / FILE).is_file():
         with Store.read(folder) as store:
-            done, stages = store.done(), {**Plan(store, experiment).stages()}
+            begun = as_begun(store, experiment)
+            done, stages = store.done(), {**Plan(store, begun).stages()}
     elif experiment.specification.explore:
         stages = {EXPLORE: experiment.explored}
     if CONFIRM not in stages:

@@ -26,7 +26,7 @@ from sweeps.run.signals import Interruption, interruptible
 from sweeps.run.timing_pass import run_timing
 from sweeps.store import Plan, Store, save_experiment
 from sweeps.store.rows import DONE
-from sweeps.store.study_results import results_of
+from sweeps.store.study_results import as_begun, results_of
 from sweeps.worker.checkpoints import checkpoint_path, remove_checkpoints, unfinished_cohorts
 from sweeps.worker.train import Outcome
 from sweeps.worker.workspace import NAME, Workspace, hand_over
@@ -88,6 +88,7 @@ def run_study(
         interruptible() as interruption,
         Store.write(folder, experiment.specification.name) as store,
     ):
+        experiment = as_begun(store, experiment)
         session = _Session(
             Plan(store, experiment),
             store,

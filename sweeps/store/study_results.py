@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
+from bpengine import default_numerics
 from bpengine.optim import COMMON, MEMORIES
+from bpengine.passes.compiled import KERNEL, NUMPY, why_not
 from reports.schema import (
     CONFIRM,
     REFINE,
@@ -36,7 +38,7 @@ from sweeps.design.engine_recipe import totals_of
 from sweeps.design.experiment import Experiment
 from sweeps.design.families import Family, Group, budget_text, growth_text, schedule_text
 from sweeps.design.stages import derived
-from sweeps.errors import StoreError, UsageError, pairs_text
+from sweeps.errors import EnvironmentFailedError, StoreError, UsageError, pairs_text
 from sweeps.spec import StudySpecification, given
 from sweeps.spec.model import from_toml, to_toml
 from sweeps.store._store import Store
@@ -47,17 +49,21 @@ from sweeps.worker.measure import workload_of
 def save_experiment(store: Store, experiment: Experiment) -> None:
     """Store what `read_experiment` needs."""
     store.set_facts(
-        {"specification": to_toml(experiment.specification), "data": to_json(experiment.data)}
+        {
+            "specification": to_toml(experiment.specification),
+            "data": to_json(experiment.data),
+            "numerics": experiment.numerics,
+        }
     )
     store.checkpoint()
 
 
 def read_experiment(store: Store) -> Experiment:
     """Return the study that a store is of, without looking at its data."""
-    specification, data = store.fact("specification"), store.fact("data")
+    specification, data, numerics = map(store.fact, ("specification", "data", "numerics"))
     try:
         read = from_toml(specification)
-        return _experiment(read, from_json(data, of_trainer=read.trainer is not None))
+        return _experiment(read, from_json(data, of_trainer=read.trainer is not None), numerics)
     except (ArithmeticError, KeyError, TypeError, ValueError, RecursionError):
         raise StoreError(
             "The store's facts `specification` and `data` don't make a study for this bpsweep: "
@@ -66,11 +72,11 @@ def read_experiment(store: Store) -> Experiment:
         ) from None
 
 
-def _experiment(specification: StudySpecification, data: Facts) -> Experiment:
+def _experiment(specification: StudySpecification, data: Facts, numerics: str) -> Experiment:
     """Return a study of a store, which may come from anywhere, if it could have been specified."""
     for contradiction in contradictions(specification, set()):
         raise ValueError(contradiction.text)
-    experiment = Experiment(specification, data)
+    experiment = Experiment(specification, data, numerics)
     if not experiment.groups:
         raise ValueError("There is nothing to try.")
     return experiment
@@ -152,6 +158,18 @@ def stored_experiment(folder: Path) -> Experiment:
             f"place, and `--out {folder}`. `bpsweep run` so runs failed trials again, too."
         )
     return experiment_of(given(experiment.specification), str(folder), folder)
+
+
+def as_begun(store: Store, experiment: Experiment) -> Experiment:
+    """Return a study with the numerics that its store was begun with; refuse what isn't here."""
+    numerics = store.facts().get("numerics", experiment.numerics)
+    if numerics not in (NUMPY, default_numerics()) and not experiment.specification.trainer:
+        why = f": {why_not()}" if numerics == KERNEL else ", but another version"
+        raise EnvironmentFailedError(
+            f"The study was begun with {numerics}, which is not here{why}. Results would differ: "
+            "go on where it is, or begin anew with another --out."
+        )
+    return replace(experiment, numerics=numerics)
 
 
 def with_code_of(folder: Path, experiment: Experiment, *, changed: bool) -> Experiment | None:

@@ -74,6 +74,7 @@ class Workload(_Identified):
     shards: int
     local_updates: int
     dtype: str
+    numerics: str
 
     @property
     def about(self) -> dict[str, Any]:

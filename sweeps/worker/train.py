@@ -143,8 +143,8 @@ def _tested(
     """Evaluate on the test sets, where that is asked for; otherwise nothing is known."""
     if not configuration.evaluate_test:
         return np.full((2, *trained.seconds.shape), np.nan)
-    goals = {"loss": configuration.loss, "metric": configuration.metric}
-    return np.array(evaluate(configuration.architecture, trained.parameters, tests, **goals))
+    asked = {name: getattr(configuration, name) for name in ("loss", "metric", "numerics")}
+    return np.array(evaluate(configuration.architecture, trained.parameters, tests, **asked))
 
 
 def failed(cohort: Cohort, status: str, error: str) -> list[Outcome]:

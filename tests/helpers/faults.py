@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from bpengine import Budget, Schedule, Trainer
+from bpengine import Budget, Schedule, Trainer, default_numerics
 from sweeps.data import registry as datasets
 from sweeps.data.splits import Dataset, Preparation, Source
 from sweeps.design.trials import Cohort, EngineConfiguration, settings_of
@@ -80,6 +80,7 @@ def configuration(**changes: Any) -> EngineConfiguration:
         "patience": None,
         "divergence": 1e3,
         "dtype": "float32",
+        "numerics": default_numerics(),
     }
     return EngineConfiguration(**values | changes)
 

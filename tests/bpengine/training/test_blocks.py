@@ -7,6 +7,7 @@ import pytest
 
 from bpengine import Architecture, Budget, Recipe, train
 from bpengine.optim.stepper import BLOCK
+from bpengine.passes.compiled import NUMPY
 from bpengine.training._blocks import delayed_updates, ordinary_updates
 from tests.bpengine.problems import make_splits
 
@@ -35,6 +36,7 @@ def test_delaying_the_first_layer_changes_nothing_but_rounding(
         loss=loss,
         reduction=reduction,
         dtype=np.float64,
+        numerics=NUMPY,
     )
     splits = make_splits(architecture, [1, 2], 71)
     delayed, ordinary = (
@@ -50,7 +52,7 @@ def test_delaying_the_first_layer_changes_nothing_but_rounding(
 def test_a_lane_of_a_delayed_block_trains_exactly_as_it_would_alone(
     architecture: Architecture, loss: str
 ) -> None:
-    recipe = Recipe(batch_size=2, budget=Budget(epochs=2), loss=loss)
+    recipe = Recipe(batch_size=2, budget=Budget(epochs=2), loss=loss, numerics=NUMPY)
     splits = make_splits(architecture, [1, 2, 3], 45)
     settings = [{"learning_rate": rate} for rate in RATES]
     together = train(architecture, splits, settings, recipe).parameters

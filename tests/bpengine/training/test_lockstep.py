@@ -12,6 +12,7 @@ from bpengine import Architecture, Budget, Examples, Recipe, Split
 from bpengine.network.architecture import initial_parameters
 from bpengine.passes import sequential
 from bpengine.passes.backprop import shard_slices
+from bpengine.passes.compiled import NUMPY
 from bpengine.training.lockstep import Lockstep, lanes_in_cache
 from bpengine.training.minibatches import Segment, epoch_order
 from tests.bpengine.cohorts import ARCHITECTURE, Options, recipe, train_small
@@ -134,7 +135,7 @@ def test_the_update_loop_allocates_no_array() -> None:
             architecture,
             splits,
             settings,
-            Recipe(batch_size=8, budget=Budget(epochs=9), optimizer=optimizer),
+            Recipe(batch_size=8, budget=Budget(epochs=9), optimizer=optimizer, numerics=NUMPY),
         )
         warm, timed = (Segment(0, start, start + 200, 8, evaluate=False) for start in (0, 200))
         networks.run(warm)

@@ -12,6 +12,7 @@ import pytest
 import ran
 from refused import states
 
+from bpengine import default_numerics
 from reports.stats.models.update_cost import fit_update_time
 from sweeps.cli import main as cli
 from sweeps.manage.timing_report import Timed, UpdateTimes, time_study, times_lines
@@ -29,7 +30,14 @@ epochs = 1
 timing = false
 """
 KIND = ("sigmoid", "sigmoid", "squared_error", "mean", "sgd")
-WORKLOAD = Workload((4, 3, 2), *KIND, extras=(), shards=1, local_updates=1, dtype="float32")
+WORKLOAD = Workload(
+    *((4, 3, 2), *KIND),
+    extras=(),
+    shards=1,
+    local_updates=1,
+    dtype="float32",
+    numerics=default_numerics(),
+)
 
 
 @pytest.fixture(autouse=True)

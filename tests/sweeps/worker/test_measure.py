@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bpengine import Architecture, Recipe
+from bpengine import Architecture, Recipe, default_numerics
 from bpengine.optim._optimizers import OPTIMIZERS
 from bpengine.training.lockstep import Lockstep
 from reports.schema import ONE_PIECE, PER_ITEM, TENSOR
@@ -30,6 +30,7 @@ PLAIN = Workload(
     shards=1,
     local_updates=1,
     dtype="float32",
+    numerics=default_numerics(),
 )
 
 
@@ -122,6 +123,7 @@ OTHERS = {
     "shards": 2,
     "local_updates": 2,
     "dtype": "float64",
+    "numerics": "another",
 }
 
 
