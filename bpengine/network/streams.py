@@ -6,6 +6,7 @@ methods of `numpy.random.Generator` are not promised to be.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Annotated
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from bpengine.network._arrays import Array, IntArray
 
 _DOUBLE_BITS = 53
+CACHED = 4096  # numbers up to which permutations are kept
 
 
 def _raw(seed: int, purpose: str, count: int, part: int = 0) -> npt.NDArray[np.uint64]:
@@ -42,4 +44,14 @@ def permutation(
     seed: int, purpose: str, count: int, *, part: int = 0
 ) -> Annotated[IntArray, "example"]:
     """Return the numbers from 0 to `count - 1` in random order; each `part` has its own stream."""
-    return np.argsort(_raw(seed, purpose, count, part), kind="stable")
+    if count > CACHED:
+        return np.argsort(_raw(seed, purpose, count, part), kind="stable")
+    return _permutation(seed, purpose, count, part)
+
+
+@functools.lru_cache(512)
+def _permutation(seed: int, purpose: str, count: int, part: int) -> IntArray:
+    # The cohorts of a study visit the same examples in the same orders, whatever their batch size.
+    order = np.argsort(_raw(seed, purpose, count, part), kind="stable")
+    order.flags.writeable = False
+    return order

@@ -71,6 +71,7 @@ class _Updates(ctypes.Structure):
         ("state", _POINTER * 2),
         ("batch", _INT),
         ("mean", _INT),
+        ("at_once", _INT),
         ("before", _INT),
         ("settings", _POINTER),
         ("rates", _POINTER),
@@ -120,10 +121,12 @@ class Kernel:
         reduction: str,
         before: int,
         rates: Rates,
+        at_once: int = 0,
     ) -> IntArray:
         """Make an update for each batch of the examples; return after which, from 1, lanes diverge.
 
-        0 is for lanes whose weights stay finite. `before` is the number of updates made so far.
+        0 is for lanes whose weights stay finite. `before` is the number of updates made so far,
+        `at_once` how many examples pass through the network together, 0 for as many as is best.
         """
         pointers = [None if array is None else array.ctypes.data for array in rates]
         updates = _Updates(
@@ -132,6 +135,7 @@ class Kernel:
             (_POINTER * 2)(*(slot.ctypes.data for slot in state)),
             batch_size,
             reduction == "mean",
+            at_once,
             before,
             settings.ctypes.data,
             *pointers,

@@ -60,6 +60,7 @@ class Lockstep:
 
     `parameters` are zeros for lanes that have ended: those given up or not finite any more, whose
     update is in `diverged_at_update`, and those stopped, in `stopped_at_update`; -1 for the others.
+    `at_once` is how many examples the compiled kernel takes together, 0 for as many as is best.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Lockstep:
     ) -> None:
         lanes, dtype = (len(splits), len(settings)), recipe.dtype
         self.recipe = recipe
+        self.at_once = 0
         self.train = stack([split.train for split in splits], dtype)
         self.passes = Backprop(architecture, recipe.loss, lanes, dtype, recipe.numerics)
         self.parameters = np.empty((*lanes, architecture.parameter_count), dtype)
@@ -283,6 +285,7 @@ class Lockstep:
             reduction=self.recipe.reduction,
             before=before,
             rates=stepper.prepared(factors),
+            at_once=self.at_once,
         )
 
     def _factors(self, first: int, updates: int) -> Annotated[Array, "update"]:

@@ -12,7 +12,6 @@ from typing import TypeVar
 import numpy as np
 
 from bpengine.optim import OPTIMIZERS
-from bpengine.passes import ROWS
 from bpengine.training.lockstep import lanes_in_cache
 from sweeps.design.engine_recipe import evaluation_cadence, is_countable, totals_of
 from sweeps.design.trials import Cohort, Configuration, EngineConfiguration, Settings, Trial
@@ -22,12 +21,12 @@ T = TypeVar("T")
 FEW_LANES, MOST_BYTES = 4, 5_000_000
 """This many lanes share a cohort even if the cache can't hold them; all of it up to these bytes."""
 
-CALL_COST, LANE_COST, SLOT_COST = 16.0, 0.9, 0.0007
-EXAMPLE_COST, UNIT_COST, EVALUATION_COST = 0.00013, 0.0021, 800.0
-"""Predicted microseconds of an update's calls, of a lane of it, of a parameter and array of state,
-of an example and parameter, of an example and unit, and of an evaluation. Fitted to measurements,
-within 20% in the mean; only the order of cohorts and predicted times depend on them."""
-ROW_COST, SOFTMAX_COST = 0.03, 0.11
+CALL_COST, LANE_COST, SLOT_COST = 0.1, 0.2, 0.00025
+EXAMPLE_COST, UNIT_COST, EVALUATION_COST = 0.00005, 0.0006, 800.0
+"""Predicted microseconds of an example that is put in order, of a lane's update, of a parameter and
+array of state, of an example and parameter, of an example and unit, and of an evaluation. Measured
+with the compiled kernel; only the order of cohorts and predicted times depend on them."""
+ROW_COST, SOFTMAX_COST = 0.03, 0.02
 """Further microseconds of an example for its loss and metric, and for a softmax."""
 
 TRAINER_UPDATE_COST, TRAINER_EXAMPLE_COST = 20.0, 0.5
@@ -88,15 +87,17 @@ def _training_cost(
     configuration: EngineConfiguration, lanes: int, updates: int, examples: int
 ) -> float:
     state = OPTIMIZERS[configuration.optimizer].slots * configuration.architecture.parameter_count
-    calls = updates * max(configuration.shards, -(-configuration.batch_size // ROWS))
     elements = updates * state * SLOT_COST + examples * _gradient_cost(configuration)
     width = _itemsize(configuration) / 4
-    return calls * CALL_COST + lanes * (updates * LANE_COST + width * elements)
+    return examples * CALL_COST + lanes * (updates * LANE_COST + width * elements)
 
 
 def _evaluation_cost(configuration: EngineConfiguration, lanes: int) -> float:
     passes = CURVATURE_PASSES if configuration.noise_curvature else 1
-    elements = configuration.train_items * example_cost(configuration)
+    parameters = configuration.architecture.parameter_count
+    elements = configuration.train_items * (
+        parameters * EXAMPLE_COST / 3 + example_cost(configuration)
+    )
     elements += configuration.noise_examples * passes * _gradient_cost(configuration)
     return EVALUATION_COST + lanes * _itemsize(configuration) / 4 * elements
 

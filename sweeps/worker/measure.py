@@ -17,6 +17,7 @@ from typing import Any
 from bpengine import Architecture, Budget, Recipe, Split
 from bpengine.network import initial_parameters
 from bpengine.passes import sequential
+from bpengine.passes.compiled import KERNEL
 from bpengine.training import Lockstep
 from bpengine.training.minibatches import segments
 from reports.schema import ONE_PIECE, PER_ITEM, TENSOR
@@ -25,10 +26,11 @@ from sweeps.design.families import Group
 from sweeps.errors import counted, pairs_text
 
 ROUNDS = 7
-LEAST_SECONDS = 0.02
+LEAST_SECONDS = 0.005
 
-MOST_UPDATES = 128  # updates made between two looks at the clock, at most
+MOST_UPDATES = 1024  # updates made between two looks at the clock, at most, as in training
 MOST_EXAMPLES = 4096  # examples they are made on, at most, unless a single batch is larger
+MOST_ITEMS = 64  # the same for NumPy's reference, which takes as long for each as for the next
 RATE = 1e-4
 """The time of an update does not depend on the learning rate, as long as nothing diverges."""
 
@@ -182,14 +184,17 @@ def _measure(work: Callable[[], int]) -> tuple[int, float, float, float]:
     return updates, elapsed, time.process_time() - cpu, started
 
 
-def _tensor(measurement: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
+def _tensor(
+    measurement: Measurement, splits: Callable[[int], Split], *, at_once: int = 0
+) -> Callable[[], int]:
     budget, workload = Budget(epochs=1), measurement.network
     shared = fields_from(Recipe, workload)
     recipe = Recipe(batch_size=measurement.batch_size, budget=budget, **shared)
     data = [splits(seed) for seed in measurement.seeds]
     settings = [dict(setting) | {"learning_rate": RATE} for setting in measurement.settings]
     network = Lockstep(workload.architecture, data, settings, recipe)
-    whole = _whole(data[0], measurement.batch_size)
+    network.at_once = at_once
+    whole = _whole(data[0], measurement.batch_size, MOST_EXAMPLES)
     examples, together = whole * measurement.batch_size, recipe.local_updates
     parts = list(segments(examples, recipe.batch_size_of, budget, (), together=together))
 
@@ -205,19 +210,21 @@ def _one_piece(measurement: Measurement, splits: Callable[[int], Split]) -> Call
     return _tensor(replace(measurement, workload=replace(measurement.network, shards=1)), splits)
 
 
-def _whole(split: Split, batch_size: int) -> int:
-    most = max(1, MOST_EXAMPLES // batch_size)
+def _whole(split: Split, batch_size: int, most_examples: int) -> int:
+    most = max(1, most_examples // batch_size)
     return min(len(split.train.inputs) // batch_size, MOST_UPDATES, most)
 
 
 def _per_item(measurement: Measurement, splits: Callable[[int], Split]) -> Callable[[], int]:
-    # The same dtype as the cohort engine's.
+    # In the same language and precision as what it is compared with.
     workload, size = measurement.network, measurement.batch_size
+    if workload.numerics == KERNEL:
+        return _tensor(measurement, splits, at_once=1)
     split = splits(measurement.seeds[0])
     architecture, dtype = workload.architecture, workload.dtype
     W = architecture.layers(initial_parameters(architecture, split.seed, dtype))
     inputs, targets = (part.astype(dtype) for part in (split.train.inputs, split.train.targets))
-    bounds = pairwise(range(0, _whole(split, size) * size + 1, size))
+    bounds = pairwise(range(0, _whole(split, size, MOST_ITEMS) * size + 1, size))
     batches = [(inputs[start:stop], targets[start:stop]) for start, stop in bounds]
 
     def work() -> int:

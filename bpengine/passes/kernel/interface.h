@@ -33,6 +33,7 @@ typedef struct {
   int64_t optimizer, slots;
   void *state[2];       // (seed, setting, parameter) each
   int64_t batch, mean;  // examples of an update, the last may have fewer; whether losses are averaged
+  int64_t at_once;      // examples that pass through the network together; 0 for as many as is best
   int64_t before;       // updates made so far
   const void *settings; // (setting, SETTINGS)
   const void *rates;    // (update, setting), schedule included

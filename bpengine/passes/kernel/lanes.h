@@ -12,9 +12,10 @@ OWN void update(const Lane *lane, const Updates *u, const REAL *phi, const REAL 
   int plain = u->optimizer == SGD && is_plain(step->settings);
   REAL weight = u->mean ? (REAL)(1.0 / rows) : (REAL)1;
   if (plain) weight *= -step->rate;
+  long at_once = u->at_once ? u->at_once : SLICE;
   transpose_all(lane);
-  for (long start = 0; start < rows; start += SLICE) {
-    long count = least(SLICE, rows - start);
+  for (long start = 0; start < rows; start += at_once) {
+    long count = least(at_once, rows - start);
     const REAL *from = phi + start * row;
     forward(lane, from, row, count);
     backward(lane, t + start * outputs, weight, count);

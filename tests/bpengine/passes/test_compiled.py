@@ -17,6 +17,8 @@ from bpengine.network.activations import ACTIVATIONS
 from bpengine.optim import OPTIMIZERS
 from bpengine.passes import Backprop, compiled
 from bpengine.passes.compiled import BUILDS, FOLDER, KERNEL, NUMPY, SWITCH, Kernel
+from bpengine.training.lockstep import Lockstep
+from bpengine.training.minibatches import Segment
 from tests.bpengine.problems import make_examples, make_parameters, make_splits
 
 DIGEST = "a8877668a1f06756c65eb4eee6daa3ca996000a38314e46573883bf24a52d573"
@@ -169,8 +171,24 @@ def test_losses_outputs_and_gradient_norms_are_numpys(
     np.testing.assert_allclose(total, whole, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.usefixtures("build")
+def test_examples_may_pass_one_at_a_time() -> None:
+    architecture = Architecture((5, 20, 3))
+    recipe = Recipe(batch_size=7, budget=Budget(epochs=1), dtype=np.float64)
+    parameters = []
+    for count in (0, 1, 3):
+        networks = Lockstep(architecture, make_splits(architecture, [1]), [SETTING], recipe)
+        networks.at_once = count
+        networks.run(Segment(0, 0, 23, 7, evaluate=False))
+        parameters.append(networks.parameters.copy())
+    np.testing.assert_allclose(parameters[1], parameters[0], rtol=1e-12)
+    np.testing.assert_allclose(parameters[2], parameters[0], rtol=1e-12)
+    assert not np.array_equal(parameters[1], parameters[0])
+
+
 # Optimizers
 
+SETTING = {"learning_rate": 0.5}
 WIDE = Architecture((5, 40, 17, 3), "tanh")
 EXTRAS = {
     "plain": {},

@@ -127,7 +127,6 @@ COSTLIER = {
     "more examples": {"budget": Budget(examples=2000)},
     "a larger network": {"widths": (4, 30, 2)},
     "more state": {"optimizer": "adam"},
-    "more calls": {"shards": 4},
     "a softmax": {"output": "softmax"},
     "gradient statistics": {"noise_examples": 500},
     "curvature": {"noise_examples": 500, "noise_curvature": True},

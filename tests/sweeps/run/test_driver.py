@@ -20,12 +20,13 @@ from refused import refusal, states
 from stored import forget, other
 
 from bpengine import Trainer
+from bpengine.passes.compiled import KERNEL, SWITCH
 from reports.output.build import build_report
 from reports.schema.results import TRIAL_COLUMNS, StudyResults
 from sweeps import Study
 from sweeps.cli.main import main
 from sweeps.design.experiment import Experiment
-from sweeps.errors import OwnedError
+from sweeps.errors import EnvironmentFailedError, OwnedError
 from sweeps.run import _scheduler as scheduler
 from sweeps.run import driver as runner
 from sweeps.run._executors import LokyExecutor, SequentialExecutor
@@ -240,6 +241,33 @@ def test_the_benchmark_begins_when_all_trials_have_ended(tmp_path: Path) -> None
     assert (finished.trials["started"] <= finished.trials["ended"]).all()
     # Ends are counted by a clock that nobody sets.
     assert finished.timing["started"].min() > finished.trials["ended"].max() - 0.01
+
+
+def test_a_study_goes_on_with_what_it_began_with(
+    tmp_path: Path, keys: dict[str, Any], tried: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SWITCH, "numpy")
+    begun = run(Study(**keys | {"timing": False}).experiment, tmp_path)
+    monkeypatch.delenv(SWITCH)
+    tried.clear()
+    again = Study(**keys | {"timing": False})
+    assert again.experiment.numerics == KERNEL
+    assert tables(run(again.experiment, tmp_path)) == tables(begun)
+    assert tried == []
+    assert again.plan(tmp_path, n_jobs=1).done == len(begun.trials)
+
+
+@pytest.mark.parametrize("numerics", [KERNEL, "kernel 0"])
+def test_a_study_begun_with_what_is_not_here_is_refused(
+    tmp_path: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch, numerics: str
+) -> None:
+    run(experiment, tmp_path)
+    with Store.write(tmp_path, experiment.specification.name) as store:
+        store.set_facts({"numerics": numerics})
+    monkeypatch.setenv(SWITCH, "numpy")
+    with pytest.raises(EnvironmentFailedError) as error:
+        run(experiment, tmp_path)
+    states(str(error.value), numerics, "--out")
 
 
 @pytest.mark.parametrize(
