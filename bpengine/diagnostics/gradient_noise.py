@@ -142,21 +142,20 @@ def curvature_statistics(
 
 def _of_examples(surface: Surface) -> tuple[PerLane, PerLane, float]:
     """Return `|G|^2`, the examples' mean and the whole batch's, and 1 for an example."""
-    # One pass gives both: the mean gradient, and in the layers' buffers phi and delta.
-    passes, examples = surface.passes, surface.data.examples
+    passes, data = surface.passes, surface.data
     if passes.kernel:
-        norms, total = passes.kernel.gradient_norms(surface.parameters, surface.data)
-        mean = total / examples
-        return norms.mean(axis=-1), _inner(mean, mean), 1.0
-    norms, total = np.empty((*passes.total.shape[:2], examples)), np.zeros_like(passes.total)
-    for rows, phi, t in slices_of(surface.data):
-        np.add(total, passes.gradient(surface.W, phi, t, weight=surface.one), out=total)
-        of_rows, fed = np.zeros(()), phi
-        for layer in passes.layers(phi.shape[-2]):
-            of_rows = of_rows + _inner(fed, fed) * _inner(layer.fed_delta, layer.fed_delta)
-            fed = layer.psi
-        norms[..., rows] = of_rows
-    mean = total / examples
+        norms, total = passes.kernel.gradient_norms(surface.parameters, data)
+    else:
+        total = np.zeros_like(surface.parameters)
+        norms, dW = np.zeros((*total.shape[:2], data.examples)), surface.layers(total)
+        for rows, phi, t in slices_of(data):
+            # An example's gradient is the outer product of its phi and delta, whose squared norm is
+            # the product of theirs.
+            layers, deltas = passes.deltas(surface.W, phi, t)
+            for number, (layer, delta) in enumerate(zip(layers, deltas, strict=True)):
+                dW[number] += layer.phi.mT @ delta
+                norms[..., rows] += _inner(layer.phi, layer.phi) * _inner(delta, delta)
+    mean = total / data.examples
     return norms.mean(axis=-1), _inner(mean, mean), 1.0
 
 
@@ -170,7 +169,7 @@ def _of_shards(
     for rows in slices:
         size = rows.stop - rows.start
         phi, t = data.inputs[:, :, rows], data.targets[:, :, rows]
-        dW = surface.passes.gradient(surface.W, phi, t, weight=surface.one / size)
+        dW = surface.passes.gradient(surface.W, phi, t, weight=1 / size)
         of_shard = product(dW)
         small = small + _inner(dW, of_shard)
         whole, whole_product = whole + size * dW, whole_product + size * of_shard

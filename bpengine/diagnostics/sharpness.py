@@ -19,7 +19,6 @@ from bpengine.network import (
     Examples,
     Parameters,
     PerLane,
-    at_once,
     stack,
 )
 from bpengine.network.streams import standard_normal
@@ -122,58 +121,64 @@ class Surface:
         loss: str,
         numerics: str = NUMPY,
     ) -> None:
-        lanes = parameters.shape[:2]
         self.parameters = parameters.astype(np.float64)
         self.W = architecture.layers(self.parameters)
         self.data = stack(examples, np.float64)
-        self.passes = Backprop(architecture, loss, lanes, np.float64, numerics)
-        self.one = np.ones((*lanes, 1, 1))
-        self._layers = architecture.layers
+        self.passes = Backprop(architecture, loss, np.float64, numerics)
+        self.layers = architecture.layers
         self._output = LOSSES[loss].output
 
     def loss(self, parameters: Parameters) -> PerLane:
         """Return the mean loss at other parameters."""
-        W = self._layers(parameters)
+        W = self.layers(parameters)
         losses = [self.passes.loss(W, phi, t)[0] for _, phi, t in slices_of(self.data)]
         return np.concatenate(losses, axis=-1).mean(axis=-1)
 
     def gradient(self, parameters: Parameters) -> Parameters:
         """Return the gradient at other parameters."""
-        W, data = self._layers(parameters), self.data
-        return self.passes.gradient(W, data.inputs, data.targets, weight=self.one / data.examples)
+        W, data = self.layers(parameters), self.data
+        return self.passes.gradient(W, data.inputs, data.targets, weight=1 / data.examples)
 
     def curvature(self, vectors: Parameters) -> Parameters:
         """Return `H v` of each lane."""
-        V, total = self._layers(vectors), np.zeros_like(self.parameters)
+        V, total = self.layers(vectors), np.zeros_like(self.parameters)
         for _, phi, t in slices_of(self.data):
             # Kept until the next are made: else the allocator gives memory back at every slice.
             products = self._products(V, phi, t)
-            for layer, product in zip(self._layers(total), products, strict=True):
+            for layer, product in zip(self.layers(total), products, strict=True):
                 np.add(layer, product, out=layer)
         return total / self.data.examples
 
     def _products(self, V: Weights, phi: Inputs, t: Targets) -> list[Array]:
         # R{.} is the derivative in the direction V (Pearlmutter 1994): applied to the equations of
         # the forward pass, then to those of the backward pass.
-        layers = self.passes.deltas(self.W, phi, t, self.one)
-        slopes, bends = zip(*map(_slope_and_bend, layers), strict=True)
-        fed = [phi, *(layer.psi for layer in layers)]
+        layers, deltas = self.passes.deltas(self.W, phi, t)
+        slopes, bends = zip(*map(self._slope_and_bend, range(len(V)), layers), strict=True)
         upper_W = [W[..., 1:, :] for W in self.W]
         R_net, R_psi = [phi @ V[0]], []
         for above in range(1, len(V)):
             R_psi.append(slopes[above - 1] * R_net[-1])
-            R_net.append(fed[above] @ V[above] + R_psi[-1] @ upper_W[above])
-        R_delta = self._output_delta(fed[-1] - t, fed[-1], slopes[-1], bends[-1], R_net[-1])
+            R_net.append(layers[above].phi @ V[above] + R_psi[-1] @ upper_W[above])
+        psi = layers[-1].psi
+        R_delta = self._output_delta(psi - t, psi, slopes[-1], bends[-1], R_net[-1])
         products: list[Array] = []
         for above in range(len(V) - 1, 0, -1):
-            delta, below = layers[above].fed_delta, above - 1
-            product = fed[above].mT @ R_delta
+            delta, below = deltas[above], above - 1
+            product = layers[above].phi.mT @ R_delta
             product[..., 1:, :] += R_psi[below].mT @ delta
             products.insert(0, product)
             E_psi = delta @ upper_W[above].mT
             R_E_psi = R_delta @ upper_W[above].mT + delta @ V[above][..., 1:, :].mT
             R_delta = R_E_psi * slopes[below] + E_psi * bends[below] * R_net[below]
         return [phi.mT @ R_delta, *products]
+
+    def _slope_and_bend(self, number: int, layer: Layer) -> tuple[Array, Array]:
+        """Return f' and f'' of each unit of a layer; 0 for softmax."""
+        bend = self.passes.activations[number].bend
+        if bend is None:
+            return np.zeros(()), np.zeros(())
+        slope = self.passes.slope(number, layer)
+        return slope, bend(layer.net, layer.psi, slope)
 
     def _output_delta(
         self, error: Array, psi: Array, slope: Array, bend: Array, R_net: Array
@@ -184,17 +189,6 @@ class Surface:
             return psi * (R_net - np.add.reduce(psi * R_net, axis=-1, keepdims=True))
         R_psi = slope * R_net
         return R_psi if self._output else R_psi * slope + error * bend * R_net
-
-
-def _slope_and_bend(layer: Layer) -> tuple[Array, Array]:
-    """Return f' and f'' of each unit, without the bias unit's column; 0 for softmax."""
-    if layer.activation.bend is None:
-        return np.zeros(()), np.zeros(())
-    net, psi, slope = (
-        each[..., -layer.fed_delta.shape[-1] :]
-        for each in (layer.net, layer.psi, layer.differentiate(at_once))
-    )
-    return slope, layer.activation.bend(net, psi, slope)
 
 
 def _lanczos(

@@ -9,7 +9,6 @@ from bpengine.network.activations import ACTIVATIONS
 from bpengine.network.architecture import INITIALISERS, Architecture, check_name, initial_parameters
 from bpengine.network.examples import Examples, Split, Stack, stack, with_slack
 from bpengine.network.streams import permutation
-from bpengine.network.tape import Call, at_once
 
 __all__ = [
     "ACTIVATIONS",
@@ -20,14 +19,12 @@ __all__ = [
     "Architecture",
     "Array",
     "BoolArray",
-    "Call",
     "Examples",
     "IntArray",
     "Parameters",
     "PerLane",
     "Split",
     "Stack",
-    "at_once",
     "check_name",
     "initial_parameters",
     "permutation",

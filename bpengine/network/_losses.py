@@ -12,55 +12,43 @@ from dataclasses import dataclass
 import numpy as np
 
 from bpengine.network._arrays import Array
-from bpengine.network.tape import Call
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss of one example and its gradient; nothing is averaged over examples."""
+    """A loss of one example; nothing is averaged over examples.
 
-    # (net, psi, t, scratch): summed over the outputs, the last axis
-    value: Callable[[Array, Array, Array, Array], Array]
+    The gradient of all is `psi - t`: in `psi`, or in `net` if `output` is given.
+    """
+
+    # (net, psi, t): summed over the outputs, the last axis
+    value: Callable[[Array, Array, Array], Array]
     # (t): mean loss of the best constant prediction
     of_constant: Callable[[Array], Array]
     # the only output activation it goes with; None for any that has a derivative
     output: str | None = None
 
-    def gradient(self, call: Call, psi: Array, t: Array, out: Array) -> None:
-        """Write the gradient, the same for all: in `psi`, or in `net` if `output` is given."""
-        call(np.subtract, psi, t, out)
 
-
-def _squared_error(_net: Array, psi: Array, t: Array, scratch: Array) -> Array:
+def _squared_error(_net: Array, psi: Array, t: Array) -> Array:
     # E_hat = 1/2 (t - psi)^2, summed over the outputs.
-    np.subtract(psi, t, out=scratch)
-    np.multiply(scratch, scratch, out=scratch)
-    total: Array = np.add.reduce(scratch, axis=-1)
-    return np.multiply(total, 0.5, out=total)
+    return 0.5 * _sum(np.square(psi - t))
 
 
-def _cross_entropy(net: Array, _psi: Array, t: Array, scratch: Array) -> Array:
+def _cross_entropy(net: Array, _psi: Array, t: Array) -> Array:
     # -sum t log psi = log sum exp(net) - sum t net, for targets that sum to 1; written in net,
     # because psi may have underflowed, and in net minus its largest, which changes nothing.
-    shifted = net - np.maximum.reduce(net, axis=-1, keepdims=True)
-    np.exp(shifted, out=scratch)
-    total: Array = np.log(np.add.reduce(scratch, axis=-1))
-    np.multiply(shifted, t, out=scratch)
-    return np.subtract(total, np.add.reduce(scratch, axis=-1), out=total)
+    shifted = net - net.max(axis=-1, keepdims=True)
+    return np.log(_sum(np.exp(shifted))) - _sum(t * shifted)
 
 
-def _binary_cross_entropy(net: Array, _psi: Array, t: Array, scratch: Array) -> Array:
+def _binary_cross_entropy(net: Array, _psi: Array, t: Array) -> Array:
     # -sum t log psi + (1 - t) log(1 - psi) = sum max(net, 0) - t net + log(1 + exp(-|net|)), whose
     # first two terms are ((net > 0) - t) net: no large numbers are left to cancel each other.
-    np.heaviside(net, 0.0, out=scratch)
-    np.subtract(scratch, t, out=scratch)
-    np.multiply(scratch, net, out=scratch)
-    total: Array = np.add.reduce(scratch, axis=-1)
-    np.abs(net, out=scratch)
-    np.negative(scratch, out=scratch)
-    np.exp(scratch, out=scratch)
-    np.log1p(scratch, out=scratch)
-    return np.add(total, np.add.reduce(scratch, axis=-1), out=total)
+    return _sum(((net > 0) - t) * net) + _sum(np.log1p(np.exp(-np.abs(net))))
+
+
+def _sum(terms: Array) -> Array:
+    return np.add.reduce(terms, axis=-1)
 
 
 def _half_variance(t: Array) -> Array:

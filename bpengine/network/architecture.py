@@ -6,8 +6,9 @@ The bias is row 0 of each layer's `W`, and every layer input starts with a 1 (pa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from itertools import accumulate, pairwise, starmap
 from typing import Annotated
 
 import numpy as np
@@ -73,26 +74,23 @@ class Architecture:
         """Length of the parameter axis: the weights of all layers."""
         return sum(i * o for i, o in self.weight_shapes)
 
+    @property
+    def slices(self) -> tuple[slice[int, int, None], ...]:
+        """Where on the parameter axis the weights of each layer are."""
+        bounds = accumulate((i * o for i, o in self.weight_shapes), initial=0)
+        return tuple(starmap(slice, pairwise(bounds)))
+
     def layers(
         self, parameters: Annotated[Array, "*lane parameter"]
     ) -> list[Annotated[Array, "*lane fan_in fan_out"]]:
         """Return each layer's `W` as a view of the parameters, which hold layer after layer."""
         # A layer with fewer than `NARROW` outputs is stored column by column, because products need
         # long rows; the others row by row.
-        return layer_views(parameters, self.weight_shapes)
-
-
-def layer_views(
-    parameters: Annotated[Array, "*lane parameter"], shapes: Iterable[tuple[int, int]]
-) -> list[Annotated[Array, "*lane fan_in fan_out"]]:
-    """Return the `W` of consecutive layers of these shapes as views; see `Architecture.layers`."""
-    views, start = [], 0
-    for i, o in shapes:
-        layer, lanes = parameters[..., start : start + i * o], parameters.shape[:-1]
-        narrow = o < NARROW
-        views.append(layer.reshape(*lanes, o, i).mT if narrow else layer.reshape(*lanes, i, o))
-        start += i * o
-    return views
+        views, lanes = [], parameters.shape[:-1]
+        for (i, o), where in zip(self.weight_shapes, self.slices, strict=True):
+            layer, narrow = parameters[..., where], o < NARROW
+            views.append(layer.reshape(*lanes, o, i).mT if narrow else layer.reshape(*lanes, i, o))
+        return views
 
 
 Deviation = Callable[[int, int], float]

@@ -1,18 +1,18 @@
 """Optimizers: from a gradient and explicit state to a step, `W := W - step`.
 
-Each works on all lanes at once, which may differ in any hyperparameter, and writes the step over
-the gradient. Penalties and clipping are the stepper's.
+Each works on all lanes at once, which may differ in any hyperparameter. Penalties and clipping are
+the stepper's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
-from bpengine.network import Array, Call, Parameters, check_name
+from bpengine.network import Array, Parameters, check_name
 
 COMMON: Mapping[str, float] = {"l2": 0.0, "weight_decay": 0.0, "clip_norm": float("inf")}
 """Hyperparameters of every optimizer, in addition to `learning_rate`, with their defaults.
@@ -39,20 +39,9 @@ def share_at(batch_size: int, share: float, reference: int) -> float:
     return share ** (batch_size / reference)
 
 
-@dataclass(frozen=True)
-class Step:
-    """What an optimizer's function works on; it writes the step over `gradient`."""
-
-    gradient: Parameters
-    parameters: Parameters
-    slots: Sequence[Parameters]  # state, zero at the start
-    scratch: Parameters
-    rate: Annotated[Array, "seed setting 1"]  # schedule included
-    length: Annotated[Array, "setting 1"]  # factor of Adam's direction at this update
-    move: Annotated[Array, "seed setting 1"]  # rate * length
-    floor: Array  # what stands for Adam's epsilon at this update
-    settings: Mapping[str, Array]  # hyperparameters, one value per setting or for all
-    layers: Callable[[Array], list[Annotated[Array, "seed setting fan_in fan_out"]]]
+Numbers = Mapping[str, Annotated[Array, "setting 1"]]
+"""Hyperparameters; `rate`, the learning rate with the schedule's factor; `length` and `floor`, the
+factor of Adam's direction at this update and its epsilon."""
 
 
 @dataclass(frozen=True)
@@ -60,138 +49,90 @@ class Optimizer:
     """A rule that turns gradients into steps."""
 
     defaults: Mapping[str, float]
-    slots: int  # arrays of state, each of the size of the parameters
-    step: Callable[[Call, Step], None]
+    slots: int  # arrays of state, each of the size of the parameters and zero at the start
+    # (gradient, parameters, slots, numbers): the step; the slots are written over
+    step: Callable[[Parameters, Parameters, Sequence[Parameters], Numbers], Parameters]
+    # whether it works on each layer by itself; its direction holds the weight decay then
+    by_layer: bool = False
 
 
-def _sgd(_call: Call, _step: Step) -> None:
-    """`step = eta g` (paper, section 2.4). The gradient comes with the rate in it."""
+def _sgd(g: Array, _W: Array, _slots: Sequence[Array], numbers: Numbers) -> Array:
+    """`step = eta g` (paper, section 2.4)."""
+    return numbers["rate"] * g
 
 
-def _momentum(call: Call, step: Step) -> None:
+def _momentum(g: Array, _W: Array, slots: Sequence[Array], numbers: Numbers) -> Array:
     """`v := mu v + g; step = eta v` (Polyak 1964, in the form of Sutskever et al. 2013)."""
-    g, (v,) = step.gradient, step.slots
-    call(np.multiply, v, step.settings["momentum"], v)
-    call(np.add, v, g, v)
-    call(np.multiply, v, step.rate, g)
+    (v,) = slots
+    v[:] = numbers["momentum"] * v + g
+    return numbers["rate"] * v
 
 
-def _nesterov(call: Call, step: Step) -> None:
+def _nesterov(g: Array, _W: Array, slots: Sequence[Array], numbers: Numbers) -> Array:
     """`v := mu v + g; step = eta (g + mu v)` (Nesterov 1983, in the usual rewritten form)."""
-    g, (v,), mu = step.gradient, step.slots, step.settings["momentum"]
-    call(np.multiply, v, mu, v)
-    call(np.add, v, g, v)
-    call(np.multiply, v, mu, step.scratch)
-    call(np.add, g, step.scratch, g)
-    call(np.multiply, g, step.rate, g)
+    (v,), mu = slots, numbers["momentum"]
+    v[:] = mu * v + g
+    return numbers["rate"] * (g + mu * v)
 
 
-def _adagrad(call: Call, step: Step) -> None:
+def _adagrad(g: Array, _W: Array, slots: Sequence[Array], numbers: Numbers) -> Array:
     """`G := G + g^2; step = eta g / (sqrt G + eps)` (Duchi et al. 2011)."""
-    g, (total,), scratch = step.gradient, step.slots, step.scratch
-    call(np.multiply, g, g, scratch)
-    call(np.add, total, scratch, total)
-    _divide_by_root(call, step, total)
+    (G,) = slots
+    G += g * g
+    return numbers["rate"] * (g / (np.sqrt(G) + numbers["epsilon"]))
 
 
-def _rmsprop(call: Call, step: Step) -> None:
+def _rmsprop(g: Array, _W: Array, slots: Sequence[Array], numbers: Numbers) -> Array:
     """`v := a v + (1 - a) g^2; step = eta g / (sqrt v + eps)` (Tieleman and Hinton 2012)."""
-    g, (v,), scratch, alpha = step.gradient, step.slots, step.scratch, step.settings["alpha"]
-    call(np.multiply, v, alpha, v)
-    call(np.multiply, g, g, scratch)
-    call(np.multiply, scratch, 1 - alpha, scratch)
-    call(np.add, v, scratch, v)
-    _divide_by_root(call, step, v)
+    (v,), a = slots, numbers["alpha"]
+    v[:] = a * v + (1 - a) * (g * g)
+    return numbers["rate"] * (g / (np.sqrt(v) + numbers["epsilon"]))
 
 
-def _divide_by_root(call: Call, step: Step, squares: Parameters) -> None:
-    g, scratch = step.gradient, step.scratch
-    call(np.sqrt, squares, scratch)
-    call(np.add, scratch, step.settings["epsilon"], scratch)
-    call(np.divide, g, scratch, g)
-    call(np.multiply, g, step.rate, g)
-
-
-def _adam(call: Call, step: Step) -> None:
+def _adam(g: Array, _W: Array, slots: Sequence[Array], numbers: Numbers) -> Array:
     """`m := b1 m + (1 - b1) g; v := b2 v + (1 - b2) g^2; step = eta m^ / (sqrt v^ + eps)`."""
     # `m^ = m / (1 - b1^t)` and `v^ = v / (1 - b2^t)` (Kingma and Ba 2015, algorithm 1).
-    _adam_direction(call, step)
-    call(np.multiply, step.gradient, step.move, step.gradient)
+    return numbers["rate"] * numbers["length"] * _adam_direction(g, slots, numbers)
 
 
-def _adam_direction(call: Call, step: Step) -> None:
-    # Writes m^ / (sqrt v^ + eps) but for the factor `length`. The slots hold m / (1 - b1) and
-    # v / (1 - b2), which saves passes over the parameters; see `_corrections`.
-    g, (m, v) = step.gradient, step.slots
-    call(np.multiply, m, step.settings["beta1"], m)
-    call(np.add, m, g, m)
-    call(np.multiply, g, g, g)
-    call(np.multiply, v, step.settings["beta2"], v)
-    call(np.add, v, g, v)
-    call(np.sqrt, v, g)
-    call(np.add, g, step.floor, g)
-    call(np.divide, m, g, g)
+def _adam_direction(g: Array, slots: Sequence[Array], numbers: Numbers) -> Array:
+    """Return `m^ / (sqrt v^ + eps)` but for the factor `length`."""
+    # The slots hold m / (1 - b1) and v / (1 - b2), which saves two products; see `_corrections`.
+    m, v = slots
+    m[:] = numbers["beta1"] * m + g
+    v[:] = numbers["beta2"] * v + g * g
+    return m / (np.sqrt(v) + numbers["floor"])
 
 
-def _lars(call: Call, step: Step) -> None:
+def _lars(g: Array, W: Array, slots: Sequence[Array], numbers: Numbers) -> Array:
     """`v := mu v + eta l (g + w_d W); step = v`, `l = c |W| / (|g| + w_d |W|)` for each layer."""
     # A layer with |W| = 0 or |g| = 0 has l = 1 (You, Gitman and Ginsburg 2017, algorithm 1). The
     # weight decay is part of the direction here, not added afterwards.
-    settings, (v,) = step.settings, step.slots
-    decay, trust = settings["weight_decay"][..., None], settings["trust"][..., None]
-    for g, W, scratch in _layers(step):
-        weights, gradients = _norm(call, W, scratch), _norm(call, g, scratch)
-        local = np.empty_like(weights)
-        rate = step.rate[..., None]
-        call(_trust_ratio, weights, gradients, rate, trust=trust, decay=decay, out=local)
-        call(np.multiply, W, decay, scratch)
-        call(np.add, g, scratch, g)
-        call(np.multiply, g, local, g)
-    call(np.multiply, v, settings["momentum"], v)
-    call(np.add, v, step.gradient, v)
-    call(np.copyto, step.gradient, v)
+    (v,), decay = slots, numbers["weight_decay"]
+    local = _trust(_norm(W), _norm(g), numbers["trust"], decay)
+    v[:] = numbers["momentum"] * v + numbers["rate"] * local * (g + decay * W)
+    return v
 
 
-def _lamb(call: Call, step: Step) -> None:
+def _lamb(g: Array, W: Array, slots: Sequence[Array], numbers: Numbers) -> Array:
     """`step = eta |W| / |u| u` for each layer, with `u = m^ / (sqrt v^ + eps) + w_d W`."""
     # A layer with |W| = 0 or |u| = 0 has the factor 1 (You et al. 2020, algorithm 2, with phi the
     # identity). The weight decay is part of the direction here, not added afterwards.
-    _adam_direction(call, step)
-    call(np.multiply, step.gradient, step.length, step.gradient)
-    decay, unit, none = step.settings["weight_decay"][..., None], np.ones(()), np.zeros(())
-    for u, W, scratch in _layers(step):
-        call(np.multiply, W, decay, scratch)
-        call(np.add, u, scratch, u)
-        weights, directions = _norm(call, W, scratch), _norm(call, u, scratch)
-        ratio = np.empty_like(weights)
-        rate = step.rate[..., None]
-        call(_trust_ratio, weights, directions, rate, trust=unit, decay=none, out=ratio)
-        call(np.multiply, u, ratio, u)
+    u = numbers["length"] * _adam_direction(g, slots, numbers) + numbers["weight_decay"] * W
+    return numbers["rate"] * _trust(_norm(W), _norm(u)) * u
 
 
-def _layers(step: Step) -> Iterator[tuple[Array, Array, Array]]:
-    yield from zip(*map(step.layers, (step.gradient, step.parameters, step.scratch)), strict=True)
-
-
-def _trust_ratio(
-    weights: Array, directions: Array, rate: Array, *, trust: Array, decay: Array, out: Array
-) -> None:
-    # rate c |W| / (|g| + w_d |W|), or the rate where a norm is 0
+def _trust(
+    weights: Array, directions: Array, trust: Array | float = 1.0, decay: Array | float = 0.0
+) -> Array:
+    """Return `c |W| / (|g| + w_d |W|)`, or 1 where a norm is 0."""
     known = (weights > 0) & (directions > 0)
-    out.fill(1)
-    np.divide(trust * weights, directions + decay * weights, out=out, where=known)
-    np.multiply(out, rate, out=out)
+    ratio = np.ones_like(weights)
+    return np.divide(trust * weights, directions + decay * weights, out=ratio, where=known)
 
 
-def _norm(call: Call, layer: Array, scratch: Array) -> Annotated[Array, "seed setting 1 1"]:
-    # Row by row, then over the rows: an order that does not depend on the number of lanes.
-    rows = np.empty(layer.shape[:-1], layer.dtype)
-    norm = np.empty(layer.shape[:-2], layer.dtype)
-    call(np.multiply, layer, layer, scratch)
-    call(np.add.reduce, scratch, axis=-1, out=rows)
-    call(np.add.reduce, rows, axis=-1, out=norm)
-    call(np.sqrt, norm, norm)
-    return norm[..., None, None]
+def _norm(layer: Parameters) -> Annotated[Array, "seed setting 1"]:
+    return np.sqrt(np.add.reduce(layer * layer, axis=-1, keepdims=True))
 
 
 _ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
@@ -204,13 +145,12 @@ OPTIMIZERS = {
     "rmsprop": Optimizer({**COMMON, "alpha": 0.99, "epsilon": 1e-8}, 1, _rmsprop),
     "adam": Optimizer({**COMMON, **_ADAM}, 2, _adam),
     "adamw": Optimizer({**COMMON, **_ADAM, "weight_decay": 0.01}, 2, _adam),
-    "lars": Optimizer({**COMMON, "momentum": 0.9, "trust": 0.001}, 1, _lars),
-    "lamb": Optimizer({**COMMON, **_ADAM, "epsilon": 1e-6, "weight_decay": 0.01}, 2, _lamb),
+    "lars": Optimizer({**COMMON, "momentum": 0.9, "trust": 0.001}, 1, _lars, by_layer=True),
+    "lamb": Optimizer(
+        {**COMMON, **_ADAM, "epsilon": 1e-6, "weight_decay": 0.01}, 2, _lamb, by_layer=True
+    ),
 }
 """Every optimizer by name."""
-
-DECAYS_BY_ITSELF = ("lars", "lamb")
-"""Optimizers whose own direction holds the weight decay."""
 
 
 def check_settings(name: str, settings: Sequence[Mapping[str, float]]) -> None:

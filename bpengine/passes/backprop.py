@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +18,10 @@ from bpengine.network import (
     LOSSES,
     Architecture,
     Array,
-    Call,
     Parameters,
     Stack,
-    at_once,
     check_name,
 )
-from bpengine.network.activations import Activation
 from bpengine.passes.compiled import KERNEL, NUMPY, Kernel
 
 ROWS = 64
@@ -33,211 +30,97 @@ ROWS = 64
 A constant, never read off the machine, so that results agree between machines.
 """
 
-PAIR = 2
-"""Rows that a batch of one example has in outer products; see `Layer`."""
-
 Weights = Sequence[Annotated[Array, "seed setting fan_in fan_out"]]
 Inputs = Annotated[Array, "seed 1 batch fan_in"]
 Targets = Annotated[Array, "seed 1 batch fan_out"]
 Outputs = Annotated[Array, "seed setting batch fan_out"]
-Weight = Annotated[Array, "seed setting 1 1"]
+
+
+class Layer(NamedTuple):
+    """What goes into a layer, a leading 1 included, and what comes out of it."""
+
+    phi: Annotated[Array, "seed setting batch fan_in"]
+    net: Outputs  # phi times W
+    psi: Outputs  # f of net
 
 
 class Backprop:
-    """Forward and backward pass of a cohort on buffers allocated once, valid until the next pass.
+    """Forward and backward pass of a cohort.
 
     The arguments are `W` of each layer, bias in row 0; `phi`, the inputs with a leading 1; the
-    targets `t`; and the `weight` of every example's loss in each lane, such as 1/n. `call` is
-    `at_once` or a `Tape`, to be replayed on the arrays handed in. `total` is the last gradient,
-    `dW` its layers. With the numerics `KERNEL`, `kernel` does the same in C, and more at once.
+    targets `t`; and the `weight` of every example's loss, such as 1/n. With the numerics `KERNEL`,
+    `kernel` does the same in C, and more at once.
     """
 
     def __init__(
-        self,
-        architecture: Architecture,
-        loss: str,
-        lanes: tuple[int, int],
-        dtype: npt.DTypeLike,
-        numerics: str = NUMPY,
+        self, architecture: Architecture, loss: str, dtype: npt.DTypeLike, numerics: str = NUMPY
     ) -> None:
         check_loss(architecture, loss)
         self.kernel = Kernel(architecture, loss, dtype) if numerics == KERNEL else None
+        self.activations = [ACTIVATIONS[name] for name in architecture.activations]
+        self.architecture = architecture
         self._loss = LOSSES[loss]
-        self._lanes = lanes
-        self._dtype = np.dtype(dtype)
-        self._widths = architecture.widths
-        self._activations = [ACTIVATIONS[name] for name in architecture.activations]
-        self._by_rows: dict[int, list[Layer]] = {}
-        self.total = np.zeros((*lanes, architecture.parameter_count), dtype)
-        self._partial = np.empty_like(self.total)
-        self.layers_of = architecture.layers
-        self.dW = architecture.layers(self.total)
-        self._partial_dW = architecture.layers(self._partial)
-        self._pair = np.zeros((lanes[0], 1, PAIR, self._widths[0] + 1), dtype)
 
-    def layers(self, rows: int) -> list[Layer]:
-        """Return each layer's buffers for these rows: a whole batch, last slice or ragged end."""
-        if rows not in self._by_rows:
-            hidden = len(self._activations) - 1
-            feeds = [True] * hidden + [False]
-            self._by_rows[rows] = [
-                Layer(activation, self._lanes, rows, width, self._dtype, feeds=feeds_layer)
-                for activation, width, feeds_layer in zip(
-                    self._activations, self._widths[1:], feeds, strict=True
-                )
-            ]
-        return self._by_rows[rows]
-
-    def forward(self, W: Weights, phi: Inputs, call: Call = at_once) -> Outputs:
-        """Return `psi = f(phi . W)` of the last layer (paper, sections 1 and 1.2)."""
-        layers = self.layers(phi.shape[-2])
-        call(np.matmul, phi, W[0], layers[0].product)
-        return self.activate(W, layers, call)
-
-    def activate(self, W: Weights, layers: Sequence[Layer], call: Call) -> Outputs:
-        """Go forward from the net input of the first layer, and return `psi` of the last."""
-        for layer, above, W_above in zip(layers[:-1], layers[1:], W[1:], strict=True):
-            layer.activate(call)
-            call(np.matmul, layer.psi, W_above, above.product)
-        layers[-1].activate(call)
-        return layers[-1].psi
+    def forward(self, W: Weights, phi: Inputs) -> list[Layer]:
+        """Return every layer with `psi = f(phi . W)` (paper, sections 1 and 1.2)."""
+        layers: list[Layer] = []
+        for activation, layer_W in zip(self.activations, W, strict=True):
+            net = phi @ layer_W
+            layers.append(Layer(phi, net, activation.apply(net)))
+            phi = _with_bias(layers[-1].psi)
+        return layers
 
     def loss(
         self, W: Weights, phi: Inputs, t: Targets
     ) -> tuple[Annotated[Array, "seed setting batch"], Outputs]:
         """Return the loss of each example, neither summed nor averaged, and the outputs."""
-        psi = self.forward(W, phi)
-        last = self.layers(phi.shape[-2])[-1]
-        return self._loss.value(last.net, psi, t, last.delta), psi
+        last = self.forward(W, phi)[-1]
+        return self._loss.value(last.net, last.psi, t), last.psi
 
     def gradient(
-        self,
-        W: Weights,
-        phi: Inputs,
-        t: Targets,
-        *,
-        weight: Weight,
-        shards: int = 1,
-        call: Call = at_once,
+        self, W: Weights, phi: Inputs, t: Targets, *, weight: float, shards: int = 1
     ) -> Parameters:
         """Return `dE/dW` of a whole batch, `E` being the weighted sum of the examples' losses."""
         # The batch goes through in segments whose `dW` are added up (paper, section 3): that many
         # shards, and within them slices of at most `ROWS` rows, which stay in the cache. The result
-        # is that of the whole batch but for rounding. A learning rate may be folded into `weight`.
+        # is that of the whole batch but for rounding.
+        lanes, count = W[0].shape[:2], self.architecture.parameter_count
+        total = np.zeros((*lanes, count), W[0].dtype)
+        dW = self.architecture.layers(total)
         for rows in cache_slices(phi.shape[-2], shards):
-            layers = self.deltas(W, phi[..., rows, :], t[..., rows, :], weight, call)
-            dW = self._partial_dW if rows.start else self.dW
-            self._lowest_product(phi[..., rows, :], layers, dW, call)
-            self.upper_products(layers, dW, call)
-            if rows.start:
-                call(np.add, self.total, self._partial, self.total)
-        return self.total
+            layers, deltas = self.deltas(W, phi[..., rows, :], t[..., rows, :], weight)
+            for number, (layer, delta) in enumerate(zip(layers, deltas, strict=True)):
+                dW[number] += layer.phi.mT @ delta  # paper, section 2.3
+        return total
 
     def deltas(
-        self, W: Weights, phi: Inputs, t: Targets, weight: Weight, call: Call = at_once
-    ) -> list[Layer]:
-        """Return the layers' buffers with `delta = dE/dpsi o dpsi/dNet`, of at most `ROWS` rows."""
-        # Paper, sections 2.2 and 2.5.
-        layers = self.layers(phi.shape[-2])
-        self.forward(W, phi, call)
-        self.differentiate(W, layers, t, weight, lowest=layers[0].delta, call=call)
-        return layers
-
-    def differentiate(
-        self,
-        W: Weights,
-        layers: Sequence[Layer],
-        t: Targets,
-        weight: Weight,
-        *,
-        lowest: Array,
-        call: Call,
-    ) -> None:
-        """Go backward from the outputs to every layer's `delta`; the first goes to `lowest`."""
-        last = layers[-1]
-        self._loss.gradient(call, last.psi, t, last.delta)
-        out = lowest if last is layers[0] else last.delta
+        self, W: Weights, phi: Inputs, t: Targets, weight: float = 1.0
+    ) -> tuple[list[Layer], list[Outputs]]:
+        """Go forward and backward; return every layer and its `delta = dE/dnet`."""
+        # Paper, sections 2.2 and 2.5; the gradient of every loss is psi - t.
+        layers = self.forward(W, phi)
+        error = weight * (layers[-1].psi - t)
         if self._loss.output is None:
-            call(np.multiply, last.delta, weight, last.delta)
-            weight = last.differentiate(call)
-        call(np.multiply, last.delta, weight, out)
-        for layer_number in range(len(W) - 1, 0, -1):
-            layer, above = layers[layer_number - 1], layers[layer_number]
-            # dE/dpsi = delta_next . W^T (section 2.5). Column 0 belongs to the bias unit, which no
-            # unit feeds: it is computed, because that keeps the arrays contiguous, and left out.
-            call(np.matmul, above.fed_delta, W[layer_number].mT, layer.delta)
-            slope = layer.differentiate(call)
-            call(np.multiply, layer.delta, slope, layer.delta if layer_number > 1 else lowest)
+            error = error * self.slope(-1, layers[-1])
+        deltas: list[Outputs] = [error]
+        for number in range(len(W) - 1, 0, -1):
+            # Row 0 of W belongs to the bias unit, which no unit feeds.
+            E_psi = deltas[0] @ W[number][..., 1:, :].mT
+            deltas.insert(0, E_psi * self.slope(number - 1, layers[number - 1]))
+        return layers, deltas
 
-    def upper_products(self, layers: Sequence[Layer], dW: Weights, call: Call) -> None:
-        """Write `dE/dW = phi . delta` of all layers but the first (paper, section 2.3)."""
-        for layer, above, above_dW in zip(layers[:-1], layers[1:], dW[1:], strict=True):
-            call(np.matmul, layer.outer_psi.mT, above.outer_delta, above_dW)
-
-    def _lowest_product(
-        self, phi: Inputs, layers: Sequence[Layer], dW: Weights, call: Call
-    ) -> None:
-        if phi.shape[-2] == 1:
-            call(np.copyto, self._pair[..., :1, :], phi)
-            phi = self._pair
-        call(np.matmul, phi.mT, layers[0].outer_delta, dW[0])
-
-
-class Layer:
-    """Net input, output and delta (`dE/dnet`) of one layer for one row count.
-
-    Those of a hidden layer have a column 0 for its bias unit: `product` and `fed_delta` are `net`
-    and `delta` without it, while activations run over the whole contiguous array, which is several
-    times faster than over the part.
-
-    A batch of one has an idle second row of zeros in `outer_psi` and `outer_delta`, `psi` and
-    `delta` as they enter `dW`: BLAS takes the product of (fan_in, 2) and (2, fan_out), while
-    NumPy's own outer product of vectors is more than ten times slower. A row of all lanes is
-    contiguous then.
-    """
-
-    def __init__(
-        self,
-        activation: Activation,
-        lanes: tuple[int, int],
-        rows: int,
-        width: int,
-        dtype: np.dtype[Any],
-        *,
-        feeds: bool,
-    ) -> None:
-        units = width + feeds
-        shape = (*lanes, rows, units)
-        self.activation = activation
-        # Zeros, not whatever memory holds: column 0 is computed with before it is ever set.
-        self.net, self._slope, self._scratch = (np.zeros(shape, dtype) for _ in range(3))
-        outer_psi, outer_delta = (_with_idle_row(shape, dtype) for _ in range(2))
-        self.psi, self.delta = outer_psi[..., :rows, :], outer_delta[..., :rows, :]
-        self.outer_psi, self.outer_delta = outer_psi, outer_delta[..., feeds:]
-        self.product, self.fed_delta = self.net[..., feeds:], self.delta[..., feeds:]
-        self._sets_bias = feeds and activation.bias_net is None
-        if feeds and activation.bias_net is not None:
-            self.net[..., 0] = activation.bias_net
-
-    def activate(self, call: Call) -> None:
-        """Compute `psi` from `net`."""
-        self.activation.apply(call, self.net, self.psi, self._slope)
-        if self._sets_bias:
-            call(np.copyto, self.psi[..., 0], 1.0)
-
-    def differentiate(self, call: Call) -> Array:
-        """Return `dpsi/dnet` at the last forward pass."""
-        derivative = self.activation.derivative
+    def slope(self, number: int, layer: Layer) -> Outputs:
+        """Return `dpsi/dnet` of a layer."""
+        derivative = self.activations[number].derivative
         assert derivative is not None  # noqa: S101 - check_loss saw to it
-        derivative(call, self.net, self.psi, self._slope, self._scratch)
-        return self._slope
+        return derivative(layer.net, layer.psi)
 
 
-def _with_idle_row(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    *lanes, rows, units = shape
-    if rows > 1:
-        return np.zeros(shape, dtype)
-    return np.moveaxis(np.zeros((PAIR, *lanes, units), dtype), 0, -2)
+def _with_bias(psi: Outputs) -> Annotated[Array, "seed setting batch fan_in"]:
+    """Return what the next layer gets: the bias unit's 1 and the outputs."""
+    phi = np.ones((*psi.shape[:-1], psi.shape[-1] + 1), psi.dtype)
+    phi[..., 1:] = psi
+    return phi
 
 
 def cache_slices(rows: int, shards: int = 1) -> list[slice[int, int, None]]:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from bpengine.network import Architecture, Array, BoolArray, IntArray, Parameters, Stack
 from bpengine.network.architecture import NARROW
 
-NUMPY, KERNEL = "numpy 5", "kernel 1"
+NUMPY, KERNEL = "numpy 6", "kernel 1"
 """Numerics: what computes, and a version that is raised whenever it may give other numbers."""
 
 SWITCH = "BPSWEEP_KERNEL"

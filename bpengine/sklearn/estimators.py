@@ -281,11 +281,10 @@ class _Estimator(BaseEstimator):  # type: ignore[misc] # scikit-learn ships no a
     def _outputs(self, X: ArrayLike) -> Annotated[Array, "example fan_out"]:
         check_is_fitted(self)
         inputs = validate_data(self, X, reset=False, dtype=np.float64)
-        passes = Backprop(self._model.architecture, self._model.loss, (1, 1), np.float64)
+        passes = Backprop(self._model.architecture, self._model.loss, np.float64)
         phi, W = np.insert(inputs, 0, 1, axis=1)[None, None], self._weights()
         slices = cache_slices(len(inputs))
-        psi = [passes.forward(W, phi[:, :, rows])[0, 0].copy() for rows in slices]
-        return np.concatenate(psi)
+        return np.concatenate([passes.forward(W, phi[:, :, rows])[-1].psi[0, 0] for rows in slices])
 
     def _weights(self) -> Weights:
         return self._model.architecture.layers(self._state["parameters"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -23,13 +22,9 @@ from bpengine.network import (
 )
 from bpengine.optim import OPTIMIZERS, Stepper
 from bpengine.passes import ROWS, Backprop, shard_slices
-from bpengine.training._blocks import Block, DelayedBlock, delayed_updates, ordinary_updates
+from bpengine.passes.compiled import Kernel
 from bpengine.training.minibatches import Segment, batches, epoch_order, updates_per_epoch
 from bpengine.training.recipe import Recipe
-
-BUFFER = 512
-"""Elements of NumPy's buffers. At its own 8192, shorter rows that lie apart in memory are copied to
-a buffer before they are worked on, which takes three times as long."""
 
 BUFFERS = 5
 """Arrays of a layer's outputs that an update works on: net input, output, delta, slope, step."""
@@ -45,14 +40,9 @@ def lanes_in_cache(
     """Return how many lanes fit into `CACHE` with all that an update touches, at least 1."""
     # With more, weights and state come from memory at every pass; with fewer, the cost of calls is
     # shared by less work. Results don't depend on it.
-    parameters, rows = architecture.parameter_count, BUFFERS * min(batch_size, ROWS)
-    if optimizer == "sgd" and (block := delayed_updates(batch_size, architecture.widths[0] + 1)):
-        # The first layer's weights rest until the block ends; its deltas are gathered instead.
-        parameters -= math.prod(architecture.weight_shapes[0])
-        rows += block * batch_size
-    arrays = 2 + OPTIMIZERS[optimizer].slots
-    numbers = arrays * parameters + rows * sum(architecture.widths[1:])
-    return max(1, CACHE // (np.dtype(dtype).itemsize * numbers))
+    weights = (2 + OPTIMIZERS[optimizer].slots) * architecture.parameter_count
+    outputs = BUFFERS * min(batch_size, ROWS) * sum(architecture.widths[1:])
+    return max(1, CACHE // (np.dtype(dtype).itemsize * (weights + outputs)))
 
 
 class Lockstep:
@@ -74,7 +64,7 @@ class Lockstep:
         self.recipe = recipe
         self.at_once = 0
         self.train = stack([split.train for split in splits], dtype)
-        self.passes = Backprop(architecture, recipe.loss, lanes, dtype, recipe.numerics)
+        self.passes = Backprop(architecture, recipe.loss, dtype, recipe.numerics)
         self.parameters = np.empty((*lanes, architecture.parameter_count), dtype)
         self._seeds = [split.seed for split in splits]
         for seed, lane_parameters in zip(self._seeds, self.parameters, strict=True):
@@ -93,8 +83,6 @@ class Lockstep:
             Stepper(recipe.optimizer, settings, architecture, self.parameters)
             for _ in range(self._workers)
         ]
-        self._finite = np.empty(self.parameters.shape, np.bool_)
-        self._blocks: dict[tuple[int, int, int], Block] = {}
         self._evolving = {
             "parameters": self.parameters,
             "diverged_at_update": self.diverged_at_update,
@@ -103,7 +91,6 @@ class Lockstep:
         for worker, stepper in enumerate(self._steppers):
             for slot, array in enumerate(stepper.slots):
                 self._evolving[f"slot_{worker}_{slot}"] = array
-        self._before = {name: np.empty_like(array) for name, array in self._evolving.items()}
         self._inputs, self._targets = (
             data.reshape(-1, data.shape[-1]) for data in (self.train.inputs, self.train.targets)
         )
@@ -134,22 +121,13 @@ class Lockstep:
     def run(self, segment: Segment) -> None:
         """Make the segment's updates and date every lane that diverges in them."""
         self._enter(segment.epoch)
-        first = self.updates
-        if self.passes.kernel and self._workers == 1:
-            diverged_in = self._train_compiled(0, segment.start, segment.stop, segment.batch_size)
-            self._freeze(diverged_in > 0, first + diverged_in)
+        if self._workers > 1:
+            self._train_copies(segment)
             return
-        _copy(self._evolving, self._before)
-        # What is not finite is looked for below. The size of NumPy's buffers is this context's.
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            np.setbufsize(BUFFER)
-            self._make_updates(segment, dating=False)
-            if np.isfinite(self.parameters, out=self._finite).all():
-                return
-            _copy(self._before, self._evolving)
-            for stepper in self._steppers:
-                stepper.update = first
-            self._make_updates(segment, dating=True)
+        first = self.updates
+        start, stop = segment.start, segment.stop
+        diverged_in = self._train(self._steppers[0], start, stop, segment.batch_size)
+        self._freeze(diverged_in > 0, first + diverged_in)
 
     def state(self) -> dict[str, np.ndarray]:
         """Return a copy of all that changes in training, by name."""
@@ -164,11 +142,8 @@ class Lockstep:
         self._halt(~self.active)
 
     def _halt(self, lanes: BoolArray) -> None:
-        # Zero weights, state and rate keep a lane finite and still, so that it costs its neighbours
-        # nothing and can't diverge any more.
+        # With zero weights a lane is finite, and can't diverge any more.
         self.parameters[lanes] = 0
-        for stepper in self._steppers:
-            stepper.halt(lanes)
 
     def _enter(self, epoch: int) -> None:
         if epoch != self._epoch:
@@ -181,60 +156,11 @@ class Lockstep:
                 ]
             )
 
-    def _make_updates(self, segment: Segment, *, dating: bool) -> None:
-        if self._workers > 1:
-            self._train_shards_in(segment, dating=dating)
-            return
-        rows = segment.batch_size
-        longest = self._delayed_updates(rows) or ordinary_updates(rows)
-        whole = (segment.stop - segment.start) // rows
-        at = segment.start
-        while at < segment.stop:
-            updates = min(longest, whole)
-            whole -= updates
-            stop = at + updates * rows if updates else segment.stop
-            self._run_block(0, at, stop, max(1, updates), dating=dating)
-            at = stop
-
-    def _run_block(self, worker: int, start: int, stop: int, updates: int, *, dating: bool) -> None:
-        block = self._block(worker, updates, (stop - start) // updates)
-        chosen = self._order[:, None, start:stop]
-        for data, batch in ((self._inputs, block.inputs), (self._targets, block.targets)):
-            # mode="clip" writes straight into `out`; every index is in range.
-            np.take(data, chosen, axis=0, out=batch, mode="clip")
-        factors = self._factors(self._steppers[worker].update, updates)
-        first = self.updates
-        diverged_in = block.run(factors, dating=dating)
-        if dating:
-            self._freeze(diverged_in > 0, first + diverged_in)
-
-    def _delayed_updates(self, rows: int) -> int:
-        if self._steppers[0].is_plain and self.recipe.shards == 1:
-            return delayed_updates(rows, self.train.inputs.shape[-1])
-        return 0
-
-    def _block(self, worker: int, updates: int, rows: int) -> Block:
-        key = (worker, updates, rows)
-        if key not in self._blocks:
-            kind = DelayedBlock if self._delayed_updates(rows) else Block
-            self._blocks[key] = kind(
-                self.passes,
-                self.W,
-                self._steppers[worker],
-                updates=updates,
-                rows=rows,
-                each=REDUCTIONS[self.recipe.reduction](rows),
-                shards=self.recipe.shards if self._workers == 1 else 1,
-            )
-        return self._blocks[key]
-
-    def _train_shards_in(self, segment: Segment, *, dating: bool) -> None:
+    def _train_copies(self, segment: Segment) -> None:
         step = segment.batch_size * self.recipe.local_updates
         for start in range(segment.start, segment.stop, step):
             self._train_shards(start, min(start + step, segment.stop), segment.batch_size)
-            if dating:
-                diverged = np.logical_not(np.isfinite(self.parameters).all(axis=-1))
-                self._freeze(diverged, self.updates)
+            self._freeze(np.logical_not(self._are_finite()), self.updates)
 
     def _train_shards(self, start: int, stop: int, batch_size: int) -> None:
         """Train every worker on its shard of each batch, then average the weights by examples."""
@@ -250,35 +176,44 @@ class Lockstep:
             for at in batches_at:
                 shards = shard_slices(min(batch_size, stop - at), self._workers)
                 for shard in shards[worker : worker + 1]:  # a small batch may have no such shard
-                    ends, rows = (at + shard.start, at + shard.stop), shard.stop - shard.start
-                    if self.passes.kernel:
-                        self._train_compiled(worker, *ends, rows)
-                    else:
-                        self._run_block(worker, *ends, 1, dating=False)
+                    rows = shard.stop - shard.start
+                    self._train(stepper, at + shard.start, at + shard.stop, rows)
                     seen += rows
             combined += self.parameters * self.parameters.dtype.type(seen / (stop - start))
         for stepper in self._steppers:
             stepper.update = first + len(batches_at)
         np.copyto(self.parameters, combined)
 
-    def _train_compiled(self, worker: int, start: int, stop: int, batch_size: int) -> IntArray:
+    def _train(self, stepper: Stepper, start: int, stop: int, batch_size: int) -> IntArray:
         """Make the updates of some examples; return after which, from 1, lanes diverge, or 0."""
-        stepper, kernel, seeds = self._steppers[worker], self.passes.kernel, len(self._order)
-        assert kernel is not None  # noqa: S101 - who calls this has looked
-        chosen, examples = self._order[:, None, start:stop], stop - start
+        chosen = self._order[:, None, start:stop]
         inputs, targets = (
-            with_slack((seeds, 1, examples, data.shape[-1]), data.dtype)
+            with_slack((*chosen.shape, data.shape[-1]), data.dtype)
             for data in (self._inputs, self._targets)
         )
+        # mode="clip" writes straight into `out`; every index is in range.
         np.take(self._inputs, chosen, axis=0, out=inputs, mode="clip")
         np.take(self._targets, chosen, axis=0, out=targets, mode="clip")
+        data = Stack(inputs, targets)
+        factors = self._factors(stepper.update, stop - start, batch_size)
+        if self.passes.kernel:
+            return self._train_compiled(self.passes.kernel, stepper, data, factors, batch_size)
+        return self._train_in_numpy(stepper, data, factors, batch_size)
+
+    def _train_compiled(
+        self,
+        kernel: Kernel,
+        stepper: Stepper,
+        data: Stack,
+        factors: Annotated[Array, "update"],
+        batch_size: int,
+    ) -> IntArray:
         before = stepper.update
-        factors = self._factors(before, updates_per_epoch(examples, batch_size))
         return kernel.train(
             self.parameters,
             stepper.slots,
             self.active,
-            Stack(inputs, targets),
+            data,
             optimizer=self.recipe.optimizer,
             settings=stepper.numbers,
             batch_size=batch_size,
@@ -288,8 +223,33 @@ class Lockstep:
             at_once=self.at_once,
         )
 
-    def _factors(self, first: int, updates: int) -> Annotated[Array, "update"]:
-        schedule = self.recipe.schedule
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    def _train_in_numpy(
+        self,
+        stepper: Stepper,
+        data: Stack,
+        factors: Annotated[Array, "update"],
+        batch_size: int,
+    ) -> IntArray:
+        shards = self.recipe.shards if self._workers == 1 else 1
+        ended = np.logical_not(self.active)
+        diverged_in = np.zeros(ended.shape, np.int64)
+        for number, factor in enumerate(factors):
+            rows = slice(number * batch_size, (number + 1) * batch_size)
+            phi, t = data.inputs[:, :, rows], data.targets[:, :, rows]
+            weight = REDUCTIONS[self.recipe.reduction](phi.shape[2])
+            gradient = self.passes.gradient(self.W, phi, t, weight=weight, shards=shards)
+            stepper.step(gradient, factor, total_weight=weight * phi.shape[2])
+            self._halt(ended)
+            # Not finite once, a lane stays so; it does its neighbours no harm.
+            diverged_in[(diverged_in == 0) & np.logical_not(self._are_finite())] = number + 1
+        return diverged_in
+
+    def _are_finite(self) -> BoolArray:
+        return np.logical_and.reduce(np.isfinite(self.parameters), axis=-1)
+
+    def _factors(self, first: int, examples: int, batch_size: int) -> Annotated[Array, "update"]:
+        schedule, updates = self.recipe.schedule, updates_per_epoch(examples, batch_size)
         if schedule.kind == "constant" and not schedule.warmup:
             return np.ones(updates)
         clock = (

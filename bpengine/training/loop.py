@@ -360,8 +360,8 @@ def evaluate(
         Mean loss and metric, in float64; NaN where parameters are not finite.
     """
     parameters = np.ascontiguousarray(parameters)
-    lanes, dtype = parameters.shape[:2], parameters.dtype
-    passes = Backprop(architecture, loss, lanes, dtype, numerics or default_numerics())
+    dtype = parameters.dtype
+    passes = Backprop(architecture, loss, dtype, numerics or default_numerics())
     with np.errstate(over="ignore", invalid="ignore"):
         return _evaluate(passes, parameters, stack(examples, dtype), metric)
 
@@ -377,7 +377,7 @@ def _evaluate(
         scores = np.asarray(score(psi, data.targets), np.float64)
     else:
         losses, scores = np.empty((*parameters.shape[:2], data.examples)), np.empty(0)
-        W = passes.layers_of(parameters)
+        W = passes.architecture.layers(parameters)
         for rows, phi, t in slices_of(data):
             losses[..., rows], psi = passes.loss(W, phi, t)
             part = score(psi, t)

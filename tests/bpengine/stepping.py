@@ -57,10 +57,9 @@ def stepper_of(
     stepper = Stepper(name, settings, ARCHITECTURE, parameters)
 
     def step(gradient: Array, factor: float = 1.0, total_weight: float = 1.0) -> Array:
-        stepper.advance(np.array([factor]))
-        work = gradient.astype(parameters.dtype) * stepper.in_gradient[0]
-        stepper.step(work, 0, total_weight=total_weight)
-        return -work if stepper.folds else work
+        before = parameters.copy()
+        stepper.step(gradient.astype(parameters.dtype), factor, total_weight)
+        return before - parameters
 
     return stepper, step
 

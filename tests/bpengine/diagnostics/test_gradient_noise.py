@@ -34,10 +34,10 @@ def one_by_one(
 ) -> Array:
     """Return the gradient of every example of a single lane, each computed alone."""
     data = stack([examples], np.float64)
-    passes = Backprop(architecture, loss, (1, 1), np.float64)
-    W, unit = architecture.layers(parameters.astype(np.float64)), np.ones((1, 1, 1, 1))
+    passes = Backprop(architecture, loss, np.float64)
+    W = architecture.layers(parameters.astype(np.float64))
     rows = [(data.inputs[:, :, [row]], data.targets[:, :, [row]]) for row in range(data.examples)]
-    return np.array([passes.gradient(W, phi, t, weight=unit)[0, 0].copy() for phi, t in rows])
+    return np.array([passes.gradient(W, phi, t, weight=1.0)[0, 0] for phi, t in rows])
 
 
 def population_of(gradients: Array) -> tuple[float, float]:

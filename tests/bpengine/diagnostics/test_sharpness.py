@@ -20,12 +20,12 @@ def dense_hessian(
 ) -> Array:
     """Return central differences of one lane's gradient, one parameter at a time."""
     data = stack([examples], np.float64)
-    passes = Backprop(architecture, loss, (1, 1), np.float64)
-    weight, step = np.full((1, 1, 1, 1), 1 / data.examples), 1e-6
+    passes = Backprop(architecture, loss, np.float64)
+    step = 1e-6
 
     def gradient(shifted: Array) -> Array:
         W = architecture.layers(shifted)
-        return passes.gradient(W, data.inputs, data.targets, weight=weight)[0, 0].copy()
+        return passes.gradient(W, data.inputs, data.targets, weight=1 / data.examples)[0, 0]
 
     shifts = step * np.eye(parameters.shape[-1])
     rows = [gradient(parameters + shift) - gradient(parameters - shift) for shift in shifts]
@@ -125,7 +125,7 @@ def test_a_step_that_gains_nothing_is_halved() -> None:
     examples = Examples(np.ones((1, 1)), np.ones((1, 1)))
     x = np.array([[[0.0, -0.25]]])
     lines = Examples(np.linspace(-2.5, 2, 4501)[:, None], np.ones((4501, 1)))
-    passes, data = Backprop(architecture, "squared_error", (1, 1), np.float64), stack([lines], "f8")
+    passes, data = Backprop(architecture, "squared_error", np.float64), stack([lines], "f8")
     values, _ = passes.loss([np.array([[[[0.0], [1.0]]]])], data.inputs, data.targets)
     start = values[0, 0, 2250]
     assert values[0, 0, 0] < start

@@ -10,7 +10,6 @@ import pytest
 
 from bpengine.network._arrays import Array
 from bpengine.network.activations import ACTIVATIONS, LEAK, Activation
-from bpengine.network.tape import Tape, at_once
 
 ELEMENTWISE = {name: a for name, a in ACTIVATIONS.items() if name != "softmax"}
 
@@ -48,17 +47,12 @@ LIMITS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 
 
 def apply(activation: Activation, net: Array) -> Array:
-    out = np.empty_like(net)
-    activation.apply(at_once, net, out, np.empty_like(net))
-    return out
+    return activation.apply(net)
 
 
 def derivative(activation: Activation, net: Array) -> Array:
     assert activation.derivative is not None
-    psi = apply(activation, net)
-    out = np.empty_like(net)
-    activation.derivative(at_once, net, psi, out, np.empty_like(net))
-    return out
+    return activation.derivative(net, activation.apply(net))
 
 
 def bend(activation: Activation, net: Array) -> Array:
@@ -126,43 +120,9 @@ def test_inputs_are_left_alone(activation: Activation) -> None:
     psi = apply(activation, net)
     before = psi.copy()
     if activation.derivative is not None:
-        activation.derivative(at_once, net, psi, np.empty_like(net), np.empty_like(net))
+        activation.derivative(net, psi)
     np.testing.assert_array_equal(net, LANES)
     np.testing.assert_array_equal(psi, before)
-
-
-@every
-def test_what_the_buffers_held_does_not_matter(activation: Activation) -> None:
-    spoilt = [np.full_like(LANES, np.nan) for _ in range(4)]
-    expected = apply(activation, LANES)
-    activation.apply(at_once, LANES, *spoilt[:2])
-    np.testing.assert_array_equal(spoilt[0], expected)
-    if activation.derivative is not None:
-        activation.derivative(at_once, LANES, expected, *spoilt[2:])
-        np.testing.assert_array_equal(spoilt[2], derivative(activation, LANES))
-
-
-@every
-def test_a_recorded_activation_is_the_same(activation: Activation) -> None:
-    net, out, slope, scratch = (np.full_like(LANES, np.nan) for _ in range(4))
-    tape = Tape(LANES.dtype)
-    activation.apply(tape, net, out, scratch)
-    if activation.derivative is not None:
-        activation.derivative(tape, net, out, slope, scratch)
-    np.copyto(net, LANES)
-    tape.replay()
-    np.testing.assert_array_equal(out, apply(activation, LANES))
-    if activation.derivative is not None:
-        np.testing.assert_array_equal(slope, derivative(activation, LANES))
-
-
-@elementwise
-@dtypes
-def test_the_bias_unit_is_exactly_one(activation: Activation, dtype: type[np.floating]) -> None:
-    if activation.bias_net is None:
-        assert NAMES[activation] == "gelu"
-    else:
-        assert apply(activation, np.array([activation.bias_net], dtype)) == 1
 
 
 @elementwise

@@ -32,15 +32,14 @@ def gradient_of(
     loss: str = "squared_error",
     shards: int = 1,
 ) -> Array:
-    seeds, settings, _ = parameters.shape
-    passes = Backprop(architecture, loss, (seeds, settings), parameters.dtype)
+    passes = Backprop(architecture, loss, parameters.dtype)
     return passes.gradient(
         architecture.layers(parameters),
         phi,
         t,
-        weight=np.full((seeds, settings, 1, 1), weight, parameters.dtype),
+        weight=weight,
         shards=shards,
-    ).copy()
+    )
 
 
 def numeric_gradient(
@@ -53,7 +52,7 @@ def numeric_gradient(
     loss: str = "squared_error",
 ) -> Array:
     """Return central differences of one lane's error, one parameter at a time."""
-    passes = Backprop(architecture, loss, (1, 1), parameters.dtype)
+    passes = Backprop(architecture, loss, parameters.dtype)
     step = 1e-5
 
     def error(shifted: Array) -> float:
@@ -89,7 +88,7 @@ def test_a_loss_that_does_not_fit_the_output_is_refused(
     loss: str, output: str, message: str
 ) -> None:
     architecture = Architecture((3, 2), output=output)
-    refused(lambda: Backprop(architecture, loss, (1, 1), np.float64), message)
+    refused(lambda: Backprop(architecture, loss, np.float64), message)
 
 
 @pytest.mark.parametrize("widths", WIDTHS)

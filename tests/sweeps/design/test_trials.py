@@ -54,7 +54,7 @@ OTHERS: dict[str, Any] = {
     "patience": 5,
     "divergence": 50.0,
     "dtype": "float64",
-    "numerics": "numpy 5",
+    "numerics": "numpy 6",
     "noise_curvature": True,
 }
 SAME: dict[str, Any] = {
