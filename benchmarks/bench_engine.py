@@ -30,7 +30,7 @@ import peers
 from sklearn.datasets import load_digits
 
 from bpengine import Architecture, Budget, Examples, Recipe, Split
-from bpengine.training.lockstep import Lockstep, lanes_in_cache
+from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import segments
 
 Array = peers.Array
@@ -41,35 +41,23 @@ SECONDS = 0.15
 
 
 def lockstep(task: peers.Task) -> Callable[[], float]:
-    """Return a function that trains whole batches and returns seconds per update of all lanes.
-
-    The lanes train in cohorts of about as many as fit into the cache, as in a sweep.
-    """
+    """Return a function that trains whole batches and returns seconds per update of all lanes."""
     rows = len(task.X) - len(task.X) % task.b
     data = Examples(task.X[:rows], task.T[:rows])
     split = functools.partial(Split, data, Examples(task.X[:1], task.T[:1]))
     architecture, budget = Architecture(tuple(task.widths)), Budget(epochs=1)
     recipe = Recipe(batch_size=task.b, budget=budget, optimizer=task.optimizer)
     settings = [{"learning_rate": float(rate)} for rate in task.rates]
-    together = lanes_in_cache(architecture, task.optimizer, task.b, np.float32)
-    pieces = -(-len(settings) // together)
-    groups = min(len(task.orders), -(-len(task.lane_rates) // together))
-    cohorts = [
-        Lockstep(
-            architecture, [split(int(seed)) for seed in seeds], settings[piece::pieces], recipe
-        )
-        for seeds in np.array_split(np.arange(len(task.orders)), groups)
-        for piece in range(pieces)
-    ]
+    splits = [split(seed) for seed in range(len(task.orders))]
+    networks = Lockstep(architecture, splits, settings, recipe)
     parts = list(segments(rows, recipe.batch_size_of, budget, ()))
 
     def epochs() -> float:
-        first, started = cohorts[0].updates, time.process_time()
+        first, started = networks.updates, time.process_time()
         while time.process_time() - started < SECONDS:
-            for networks in cohorts:
-                for part in parts:
-                    networks.run(part)
-        return (time.process_time() - started) / (cohorts[0].updates - first)
+            for part in parts:
+                networks.run(part)
+        return (time.process_time() - started) / (networks.updates - first)
 
     return epochs
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 
 from bpengine.network import (
     REDUCTIONS,
@@ -20,29 +19,11 @@ from bpengine.network import (
     stack,
     with_slack,
 )
-from bpengine.optim import OPTIMIZERS, Stepper
-from bpengine.passes import ROWS, Backprop, shard_slices
+from bpengine.optim import Stepper
+from bpengine.passes import Backprop, shard_slices
 from bpengine.passes.compiled import Kernel
 from bpengine.training.minibatches import Segment, batches, epoch_order, updates_per_epoch
 from bpengine.training.recipe import Recipe
-
-BUFFERS = 5
-"""Arrays of a layer's outputs that an update works on: net input, output, delta, slope, step."""
-
-CACHE = 3 * 2**19
-"""Bytes that lanes trained together best work on in an update: between the second-level caches of
-1 and 2 MiB of today's cores. A constant, so that cohorts don't depend on the machine."""
-
-
-def lanes_in_cache(
-    architecture: Architecture, optimizer: str, batch_size: int, dtype: npt.DTypeLike
-) -> int:
-    """Return how many lanes fit into `CACHE` with all that an update touches, at least 1."""
-    # With more, weights and state come from memory at every pass; with fewer, the cost of calls is
-    # shared by less work. Results don't depend on it.
-    weights = (2 + OPTIMIZERS[optimizer].slots) * architecture.parameter_count
-    outputs = BUFFERS * min(batch_size, ROWS) * sum(architecture.widths[1:])
-    return max(1, CACHE // (np.dtype(dtype).itemsize * (weights + outputs)))
 
 
 class Lockstep:

@@ -12,14 +12,13 @@ from typing import TypeVar
 import numpy as np
 
 from bpengine.optim import OPTIMIZERS
-from bpengine.training.lockstep import lanes_in_cache
 from sweeps.design.engine_recipe import evaluation_cadence, is_countable, totals_of
 from sweeps.design.trials import Cohort, Configuration, EngineConfiguration, Settings, Trial
 
 T = TypeVar("T")
 
-FEW_LANES, MOST_BYTES = 4, 5_000_000
-"""This many lanes share a cohort even if the cache can't hold them; all of it up to these bytes."""
+MOST_BYTES = 20_000_000
+"""What the lanes of a cohort keep, at most, unless it is a single one."""
 
 CALL_COST, LANE_COST, SLOT_COST = 0.1, 0.2, 0.00025
 EXAMPLE_COST, UNIT_COST, EVALUATION_COST = 0.00005, 0.0006, 800.0
@@ -125,9 +124,9 @@ def cohort_bytes(cohort: Cohort) -> int:
 
 
 def lane_bytes(configuration: EngineConfiguration) -> int:
-    """Return the bytes that a lane keeps: weights, step and state, and what an undo needs."""
+    """Return the bytes that a lane keeps: weights, those of its best evaluation, and state."""
     copies = configuration.shards if configuration.local_updates > 1 else 1
-    arrays = 3 + 2 * OPTIMIZERS[configuration.optimizer].slots * copies
+    arrays = 2 + OPTIMIZERS[configuration.optimizer].slots * copies
     return _itemsize(configuration) * arrays * configuration.architecture.parameter_count
 
 
@@ -139,9 +138,7 @@ def most_lanes(configuration: Configuration) -> int:
     """Return how many lanes a cohort may have: a user's trainer takes one trial."""
     if not isinstance(configuration, EngineConfiguration):
         return 1
-    c = configuration
-    best = lanes_in_cache(c.architecture, c.optimizer, c.batch_size, c.dtype)
-    return max(1, min(max(best, FEW_LANES), MOST_BYTES // lane_bytes(configuration)))
+    return max(1, MOST_BYTES // lane_bytes(configuration))
 
 
 def _seeds_by_settings(by_seed: dict[int, set[Settings]]) -> dict[tuple[Settings, ...], list[int]]:

@@ -11,7 +11,7 @@ from bpengine import Architecture, Budget, Examples, Split
 from bpengine.network.architecture import initial_parameters
 from bpengine.passes import sequential
 from bpengine.passes.backprop import shard_slices
-from bpengine.training.lockstep import Lockstep, lanes_in_cache
+from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import Segment, epoch_order
 from tests.bpengine.cohorts import ARCHITECTURE, Options, recipe, train_small
 from tests.bpengine.problems import flatten, make_splits
@@ -136,14 +136,3 @@ def test_local_training_is_that_of_copies_that_are_averaged() -> None:
         ]
     flat = flatten(ARCHITECTURE, W)
     np.testing.assert_allclose(actual.parameters[0, 0], flat, rtol=1e-12, atol=1e-14)
-
-
-def test_fewer_lanes_fit_into_the_cache_the_more_an_update_touches() -> None:
-    wide, small = Architecture((64, 128, 10)), Architecture((64, 32, 10))
-    plain = lanes_in_cache(wide, "sgd", 16, np.float32)
-    assert lanes_in_cache(wide, "sgd", 16, np.float64) == plain // 2
-    assert lanes_in_cache(wide, "adam", 16, np.float32) < plain
-    assert lanes_in_cache(wide, "sgd", 64, np.float32) < plain
-    assert lanes_in_cache(small, "sgd", 16, np.float32) > plain
-    assert lanes_in_cache(wide, "sgd", 1, np.float32) > plain
-    assert lanes_in_cache(Architecture((5000, 100, 10)), "adam", 1, np.float64) == 1
