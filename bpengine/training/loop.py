@@ -37,6 +37,9 @@ from bpengine.training.recipe import Recipe
 _COLUMNS = 8
 """Numbers of an evaluation: the fields of `Curves` that have lanes."""
 
+MOST_OUTPUTS = 2**22
+"""Outputs of an evaluation, over lanes and examples, that are held at once, or those of a lane."""
+
 _PROGRESS = ("seconds", "_seen", "_kept", "_largest_loss", "_best", "_since_best")
 """Attributes of a trainer that change in training: arrays with lanes."""
 
@@ -367,6 +370,19 @@ def evaluate(
 
 
 def _evaluate(
+    passes: Backprop, parameters: Parameters, data: Stack, metric: str
+) -> tuple[PerLane, PerLane]:
+    means, values = np.empty((2, *parameters.shape[:2]))
+    together = max(1, MOST_OUTPUTS // data.targets[0].size)
+    for seed, first in np.ndindex(len(parameters), -(-parameters.shape[1] // together)):
+        seeds = slice(seed, seed + 1)
+        lanes = seeds, slice(first * together, (first + 1) * together)
+        of_seed = Stack(data.inputs[seeds], data.targets[seeds])
+        means[lanes], values[lanes] = _evaluate_some(passes, parameters[lanes], of_seed, metric)
+    return means, values
+
+
+def _evaluate_some(
     passes: Backprop, parameters: Parameters, data: Stack, metric: str
 ) -> tuple[PerLane, PerLane]:
     # Sums are taken over one contiguous float64 row per lane: their order, and so their bits, can't

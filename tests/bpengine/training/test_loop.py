@@ -25,6 +25,7 @@ from bpengine.diagnostics.gradient_noise import curvature_statistics, gradient_s
 from bpengine.network._losses import LOSSES
 from bpengine.network.streams import permutation
 from bpengine.passes import sequential
+from bpengine.training import loop
 from tests.bpengine.cohorts import (
     ARCHITECTURE,
     LINEAR,
@@ -112,6 +113,15 @@ def test_evaluating_trained_weights_repeats_the_last_evaluation() -> None:
     loss, metric = evaluate(ARCHITECTURE, trained.parameters, [s.held_out for s in splits])
     np.testing.assert_array_equal(loss, trained.curves.held_out_loss[-1])
     np.testing.assert_array_equal(metric, trained.curves.held_out_metric[-1])
+
+
+def test_evaluating_a_few_lanes_at_a_time_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    splits = make_splits(ARCHITECTURE, [1, 2])
+    trained = train_small(splits, RATES)
+    examples = [split.held_out for split in splits]
+    whole = evaluate(ARCHITECTURE, trained.parameters, examples)
+    monkeypatch.setattr(loop, "MOST_OUTPUTS", 1)
+    np.testing.assert_array_equal(evaluate(ARCHITECTURE, trained.parameters, examples), whole)
 
 
 def test_a_diverged_lane_is_not_a_number_in_its_curve_from_then_on() -> None:
