@@ -106,10 +106,13 @@ def _corrections(
 def _powers(
     column: Annotated[Array, "setting 1"], exponents: Annotated[Array, "update"]
 ) -> Annotated[Array, "update setting 1"]:
-    # Setting by setting: NumPy's power of a number and of an array may differ in the last bit, and
-    # a lane must not depend on what its neighbours share.
-    powers = [np.power(np.full_like(exponents, base), exponents) for base in column[:, 0]]
-    return np.stack(powers, axis=-1)[..., None]
+    # By multiplications alone, which every processor rounds alike, as it doesn't NumPy's power.
+    bits, powers = exponents.astype(np.int64)[:, None], np.ones((len(exponents), len(column)))
+    square = column[:, 0].astype(np.float64)
+    while bits.any():
+        powers = np.where(bits & 1, powers * square, powers)
+        bits, square = bits >> 1, square * square
+    return powers[..., None]
 
 
 def _clipped(gradient: Parameters, limit: Annotated[Array, "setting 1"]) -> Parameters:

@@ -205,12 +205,20 @@ def choice(switch: str) -> tuple[str, str]:
         return "", f"{SWITCH} is numpy"
     builds = [build for build in BUILDS if _path(build, "float32").exists()]
     if not builds:
-        return "", "it was not compiled when bpsweep was installed: that needs a C compiler"
+        remedy = "install a C compiler, then bpsweep again"
+        return "", f"it was not compiled when bpsweep was installed: {remedy}"
     for build in builds:
-        if switch in {"", build} and ctypes.CDLL(str(_path(build, "float32"))).runs_here():
+        if switch in {"", build} and _runs_here(build):
             return build, ""
     wanted = f" {switch}," if switch else ""
     return "", f"this processor runs none of its builds:{wanted} {', '.join(builds)}"
+
+
+def _runs_here(build: str) -> bool:
+    try:
+        return bool(ctypes.CDLL(str(_path(build, "float32"))).runs_here())
+    except OSError:  # it is another kind of machine's, in a folder that both see
+        return False
 
 
 @functools.cache

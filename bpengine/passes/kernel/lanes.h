@@ -223,12 +223,19 @@ void apply(int64_t function, const REAL *x, REAL *y, int64_t n) {
   }
 }
 
-// Whether this processor has what the kernel was compiled for
+// Whether this processor, and its system, have what the kernel was compiled for: asked of `cpuid`,
+// as not every compiler's own question works (zig's has the answer no).
 int runs_here(void) {
+#if defined(__x86_64__)
+  unsigned a, b, c, d, saved, high;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE) || !(c & bit_FMA)) return 0;
+  __asm__("xgetbv" : "=a"(saved), "=d"(high) : "c"(0)); // the registers that the system keeps
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+  unsigned needed = bit_AVX2, kept = 0x6;
 #if defined(__AVX512F__)
-  return __builtin_cpu_supports("x86-64-v4") != 0;
-#elif defined(__AVX2__)
-  return __builtin_cpu_supports("x86-64-v3") != 0;
+  needed |= bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL, kept |= 0xe0;
+#endif
+  return (b & needed) == needed && (saved & kept) == kept;
 #else
   return 1;
 #endif

@@ -152,20 +152,29 @@ OWN void gradient(long inputs, long padded, long K, const REAL *A, long lda, con
   }
 }
 
+// The same for a single example and a panel, whose part of D stays in registers
+INLINE void outer_product(const int descend, const long width, long inputs, const REAL *A,
+                          const REAL *D, REAL *to) {
+  vec d[PANEL / V];
+#pragma GCC unroll 16
+  for (long v = 0; v < width / V; v++) d[v] = LOAD(D + v * V);
+  for (long i = 0; i < inputs; i++, to += width) {
+    if (descend && A[i] == 0) continue; // as in `tile`
+    vec a = all(A[i]);
+#pragma GCC unroll 16
+    for (long v = 0; v < width / V; v++)
+      STORE(to + v * V, descend ? LOAD(to + v * V) + a * d[v] : a * d[v]);
+  }
+}
+
 // The same for a single example: row after row of W, without tiles.
 OWN void gradient_of_one(long inputs, long padded, const REAL *A, const REAL *D, REAL *G,
                                REAL *W, Use use) {
   for (long c = 0; c < padded; c += PANEL) {
     long width = panel_width(c, padded), at = panel_at(c, inputs);
-    REAL *to = (use.descend ? W : G) + at;
-    for (long i = 0; i < inputs; i++, to += width) {
-      if (use.descend && A[i] == 0) continue; // as in `tile`
-      vec a = all(A[i]);
-      for (long v = 0; v < width; v += V) {
-        vec g = a * LOAD(D + c + v);
-        if (use.descend) STORE(to + v, LOAD(to + v) + g);
-        else STORE(to + v, g);
-      }
-    }
+    if (use.descend && width == PANEL) outer_product(1, PANEL, inputs, A, D + c, W + at);
+    else if (use.descend) outer_product(1, BLOCK, inputs, A, D + c, W + at);
+    else if (width == PANEL) outer_product(0, PANEL, inputs, A, D + c, G + at);
+    else outer_product(0, BLOCK, inputs, A, D + c, G + at);
   }
 }

@@ -21,7 +21,7 @@ from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import Segment
 from tests.bpengine.problems import make_examples, make_parameters, make_splits
 
-DIGEST = "a8877668a1f06756c65eb4eee6daa3ca996000a38314e46573883bf24a52d573"
+DIGEST = "0a66536b65a772fb727963b3cf7f4f94cab076bcb974763a89c932bb96494d82"
 """Of what `trained_by_everything` gives, the same on every processor."""
 
 COMPILED = [build for build in BUILDS if (FOLDER / f"{build}-float32.so").exists()]
@@ -268,17 +268,26 @@ def test_numpy_computes_where_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) ->
     states(str(refused.value), "kernel", SWITCH)
 
 
-def test_numpy_computes_where_nothing_was_compiled(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Return an empty folder in which the kernel is looked for."""
     monkeypatch.setattr(compiled, "FOLDER", tmp_path)
     monkeypatch.setenv(SWITCH, "")
     compiled.choice.cache_clear()
-    try:
-        assert compiled.default_numerics() == NUMPY
-        states(compiled.why_not(), "compiler")
-    finally:
-        compiled.choice.cache_clear()
+    yield tmp_path
+    compiled.choice.cache_clear()
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_numpy_computes_where_nothing_was_compiled() -> None:
+    assert compiled.default_numerics() == NUMPY
+    states(compiled.why_not(), "compiler")
+
+
+def test_another_machines_library_is_passed_over(elsewhere: Path) -> None:
+    (elsewhere / "arm64-float32.so").write_bytes(b"not in this machine's format")
+    assert compiled.default_numerics() == NUMPY
+    states(compiled.why_not(), "none of its builds", "arm64")
 
 
 def test_a_build_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
