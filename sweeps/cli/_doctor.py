@@ -15,6 +15,7 @@ from pathlib import Path
 
 from joblib import cpu_count
 
+from bpengine.passes.compiled import why_not
 from sweeps.machine import load_average, provenance, threads, value_in
 
 OPTIONAL = {"distributed": "dask", "pyarrow": "parquet"}
@@ -47,6 +48,8 @@ def examine(folder: Path | None = None) -> Examination:
     memory = f"{int(kilobytes.split()[0]) / 1e6:.1f} GB" if kilobytes else "unknown"
     facts["memory available"] = memory
     problems, notes = list[str](), list[str]()
+    if why_not():
+        notes.append(f"NumPy computes in place of the compiled kernel, and is slower: {why_not()}.")
     if float(load) >= BUSY_SHARE * cores:
         busy = f"Other programs use the processor: its load is {load} on {cores} cores."
         notes.append(f"{busy} Results don't change, but times would be too long.")

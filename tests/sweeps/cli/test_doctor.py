@@ -12,6 +12,7 @@ import pytest
 from refused import states
 from stored import forbid_writing, unwritable_folder
 
+from bpengine.passes import compiled
 from sweeps.cli import _doctor as doctor
 from sweeps.cli import main as cli
 from sweeps.cli._doctor import examination_lines, examine, file_system_of
@@ -86,6 +87,7 @@ def test_a_disk_without_what_a_store_needs_is_a_problem(
 def test_network_file_systems_and_other_programs_are_noted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(doctor, "why_not", lambda: "")
     monkeypatch.setattr(doctor, "load_average", lambda: "99.00")
     monkeypatch.setattr(doctor, "file_system_of", lambda _folder: "nfs4")
     load, network = examine(tmp_path).notes
@@ -94,6 +96,27 @@ def test_network_file_systems_and_other_programs_are_noted(
     monkeypatch.setattr(doctor, "load_average", lambda: "0.00")
     monkeypatch.setattr(doctor, "file_system_of", lambda _folder: "ext4")
     assert examine(tmp_path).notes == ()
+
+
+def test_who_computes_is_a_fact_and_why_it_is_not_the_kernel_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "load_average", lambda: "0.00")
+    build = compiled.build_in_use()
+    assert examine().facts["numerics"] == f"{compiled.KERNEL} for {build}"
+    assert examine().notes == ()
+    monkeypatch.setenv(compiled.SWITCH, "numpy")
+    assert examine().facts["numerics"] == compiled.NUMPY
+    (note,) = examine().notes
+    states(note, "NumPy computes", compiled.SWITCH)
+    monkeypatch.setenv(compiled.SWITCH, "")
+    monkeypatch.setattr(compiled, "FOLDER", tmp_path)
+    compiled.choice.cache_clear()
+    try:
+        (note,) = examine().notes
+        states(note, "NumPy computes", "install a C compiler, then bpsweep again")
+    finally:
+        compiled.choice.cache_clear()
 
 
 def test_what_the_system_does_not_show_is_unknown(
