@@ -1,5 +1,6 @@
-// A vector of REAL as wide as the processor's, and what C can't say about it. Results don't depend on the width: whatever is summed across a vector is summed in
-// blocks of 64 bytes, and a * b + c is rounded once where it says `fused` and twice elsewhere.
+// A vector of REAL as wide as the processor's, and what C can't say about it. Results don't depend
+// on the width: whatever is summed across a vector is summed in blocks of 64 bytes, and a * b + c is
+// rounded once where it says `fused` and twice elsewhere.
 
 #if defined(__AVX512F__)
 #define BYTES 64
