@@ -37,7 +37,32 @@ def standard_uniform(seed: int, purpose: str, count: int) -> Annotated[Array, "e
 def standard_normal(seed: int, purpose: str, count: int) -> Annotated[Array, "example"]:
     """Return normal numbers of mean 0 and deviation 1, as float64 (Box and Muller 1958)."""
     first, second = uniform(seed, purpose, 2 * count).reshape(2, count)
-    return np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * math.pi * second)
+    return np.sqrt(-2 * _log(1 - first)) * _cos_of_turns(second)
+
+
+# NumPy's logarithm and cosine round differently on different processors; series of sums, products
+# and quotients don't.
+
+
+def _log(x: Array) -> Array:
+    """Return the logarithm of numbers above 0 and up to 1."""
+    m, exponent = np.frexp(x)
+    small = m < math.sqrt(0.5)
+    m, exponent = np.where(small, 2 * m, m), exponent - small
+    s = (m - 1) / (m + 1)
+    total = np.zeros_like(s)
+    for power in range(23, 1, -2):
+        total = (total + 1 / power) * (s * s)
+    return 2 * (s + s * total) + exponent * math.log(2)
+
+
+def _cos_of_turns(x: Array) -> Array:
+    """Return the cosine of `2 pi x`, x from 0 to 1."""
+    angle = 2 * math.pi * (np.abs(x - 0.5) - 0.25)  # its sine is the cosine
+    total = np.ones_like(angle)
+    for power in range(24, 0, -2):
+        total = 1 - total * angle * angle / (power * (power + 1))
+    return angle * total
 
 
 def permutation(
