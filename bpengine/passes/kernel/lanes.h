@@ -29,20 +29,25 @@ OWN void update_by_one(const Lane *lane, const Updates *u, const REAL *phi, cons
                              const Step *step) {
   long layers = lane->network->layers;
   int plain = u->optimizer == SGD && is_plain(step->settings);
+  // Those that need the length of the gradient need it whole.
+  int whole = u->optimizer == LARS || u->optimizer == LAMB ||
+              step->settings[CLIP_NORM] < (REAL)INFINITY;
   // Only batches of one, one after the other, keep the transposed weights up to date.
   if (!plain || u->batch > 1) transpose_all(lane);
   forward(lane, phi, 0, 1);
   backward(lane, t, plain ? -step->rate : (REAL)1, 1);
   for (long l = 0; l < layers; l++) {
     const Layer *layer = lane->layers + l;
-    gradient_of_one(layer->inputs, layer->padded, phi, layer->delta, lane->G + layer->at,
-                    lane->W + layer->at, (Use){1, plain});
+    if (plain || whole)
+      gradient_of_one(layer->inputs, layer->padded, phi, layer->delta, lane->G + layer->at,
+                      lane->W + layer->at, (Use){1, plain});
+    else step_of_one(lane, layer, phi, u->optimizer, step);
     phi = layer->psi - 1;
     if (plain && l) // the transposed weights take the same step
       gradient_of_one(layer->outputs, layer[-1].padded, layer->delta, layer[-1].psi, NULL,
                       layer->transposed, (Use){1, 1});
   }
-  if (!plain) descend(lane, u->optimizer, step);
+  if (whole) descend(lane, u->optimizer, step);
 }
 
 // Make a lane's updates; return the first, from 1, after which its weights were not finite, if

@@ -58,26 +58,44 @@ INLINE vec direction(const int optimizer, vec g, REAL *m, REAL *v, const Step *s
   }
 }
 
-#define STEPS(KIND)                                                                               \
-  case KIND:                                                                                      \
-    for (long i = 0; i < lane->size; i += V) {                                                    \
-      vec w = LOAD(lane->W + i), g = LOAD(lane->G + i) + w * l2;                                  \
-      vec change = direction(KIND, g, lane->state[0] + i, lane->state[1] + i, step);        \
-      STORE(lane->W + i, w - (change + w * decay));                                               \
-    }                                                                                             \
-    break;
+// Change the weights from the i-th on, whose gradient is g.
+INLINE void change(const int optimizer, const Lane *lane, long i, vec g, const Step *step) {
+  REAL l2 = step->settings[L2] * step->total, decay = step->settings[WEIGHT_DECAY] * step->rate;
+  vec w = LOAD(lane->W + i);
+  vec by = direction(optimizer, g + w * l2, lane->state[0] + i, lane->state[1] + i, step);
+  STORE(lane->W + i, w - (by + w * decay));
+}
+
+#define EVERY_OPTIMIZER(STEPS)                                                                    \
+  STEPS(SGD) STEPS(MOMENTUM) STEPS(NESTEROV) STEPS(ADAGRAD) STEPS(RMSPROP) STEPS(ADAM)
 
 // What is the same for every number
 OWN void step_each(const Lane *lane, long optimizer, const Step *step) {
-  REAL l2 = step->settings[L2] * step->total, decay = step->settings[WEIGHT_DECAY] * step->rate;
-  switch (optimizer) {
-    STEPS(SGD)
-    STEPS(MOMENTUM)
-    STEPS(NESTEROV)
-    STEPS(ADAGRAD)
-    STEPS(RMSPROP)
-    STEPS(ADAM)
+#define STEPS(KIND)                                                                               \
+  case KIND:                                                                                      \
+    for (long i = 0; i < lane->size; i += V) change(KIND, lane, i, LOAD(lane->G + i), step);      \
+    break;
+  switch (optimizer) { EVERY_OPTIMIZER(STEPS) }
+#undef STEPS
+}
+
+INLINE void step_rows(const int optimizer, const Lane *lane, const Layer *layer, const REAL *phi,
+                      const Step *step) {
+  for (long c = 0; c < layer->padded; c += PANEL) {
+    long width = panel_width(c, layer->padded), at = layer->at + panel_at(c, layer->inputs);
+    for (long i = 0; i < layer->inputs; i++, at += width)
+      for (long v = 0; v < width; v += V)
+        change(optimizer, lane, at + v, phi[i] * LOAD(layer->delta + c + v), step);
   }
+}
+
+// The same for a layer and a single example: its gradient, phi' delta, is written nowhere.
+OWN void step_of_one(const Lane *lane, const Layer *layer, const REAL *phi, long optimizer,
+                     const Step *step) {
+#define STEPS(KIND)                                                                               \
+  case KIND: step_rows(KIND, lane, layer, phi, step); break;
+  switch (optimizer) { EVERY_OPTIMIZER(STEPS) }
+#undef STEPS
 }
 
 // rate * trust |W| / (|u| + decay |W|), or the rate where a norm is 0
