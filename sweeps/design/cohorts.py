@@ -21,11 +21,11 @@ MOST_BYTES = 20_000_000
 """What the lanes of a cohort keep, at most, unless it is a single one."""
 
 CALL_COST, LANE_COST, SLOT_COST = 0.1, 0.2, 0.00025
-EXAMPLE_COST, UNIT_COST, EVALUATION_COST = 0.00005, 0.0006, 800.0
+EXAMPLE_COST, UNIT_COST, EVALUATION_COST = 0.00005, 0.0006, 2000.0
 """Predicted microseconds of an example that is put in order, of a lane's update, of a parameter and
 array of state, of an example and parameter, of an example and unit, and of an evaluation. Measured
 with the compiled kernel; only the order of cohorts and predicted times depend on them."""
-ROW_COST, SOFTMAX_COST = 0.03, 0.02
+ROW_COST, SOFTMAX_COST = 0.05, 0.02
 """Further microseconds of an example for its loss and metric, and for a softmax."""
 
 TRAINER_UPDATE_COST, TRAINER_EXAMPLE_COST = 20.0, 0.5
