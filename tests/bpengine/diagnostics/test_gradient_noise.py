@@ -21,6 +21,7 @@ from bpengine.diagnostics.gradient_noise import (
 from bpengine.network._arrays import Array
 from bpengine.network.examples import stack
 from bpengine.passes.backprop import ROWS, Backprop
+from bpengine.passes.compiled import KERNEL, NUMPY
 from tests.bpengine.diagnostics.test_sharpness import dense_hessian
 from tests.bpengine.problems import make_examples, make_parameters
 
@@ -62,9 +63,10 @@ def every_draw(*, size: int, replacement: bool) -> list[tuple[int, ...]]:
     return list(itertools.permutations(items, size))
 
 
+@pytest.mark.parametrize("numerics", [KERNEL, NUMPY])
 @pytest.mark.parametrize("items", [2, ROWS + 1, ROWS + 20])
 def test_statistics_are_those_of_materialised_gradients(
-    every_network: tuple[Architecture, str], items: int
+    every_network: tuple[Architecture, str], items: int, numerics: str
 ) -> None:
     architecture, loss = every_network
     parameters = make_parameters(architecture)
@@ -72,7 +74,7 @@ def test_statistics_are_those_of_materialised_gradients(
     gradients = one_by_one(architecture, parameters, examples, loss)
     trace, squared_norm = population_of(gradients)
     statistics = gradient_statistics(
-        architecture, parameters, [examples], loss=loss, population=items
+        architecture, parameters, [examples], loss=loss, population=items, numerics=numerics
     )
     assert statistics.trace.item() == pytest.approx(trace, rel=1e-10)
     assert statistics.squared_norm.item() == pytest.approx(squared_norm, rel=1e-10)

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from bpengine.network._arrays import Array
-from bpengine.network.streams import permutation, standard_normal, standard_uniform, uniform
+from bpengine.network.streams import (
+    CACHED,
+    permutation,
+    standard_normal,
+    standard_uniform,
+    uniform,
+)
 
 Draw = Callable[[int, str, int], Array]
 
@@ -76,3 +82,14 @@ def test_normal_numbers_have_the_normal_distribution_function() -> None:
     steps = np.arange(20_001) / 20_000
     distance = max(np.abs(exact - steps[1:]).max(), np.abs(exact - steps[:-1]).max())
     assert distance < 1.95 / math.sqrt(20_000)
+
+
+@pytest.mark.parametrize("count", [1, CACHED, CACHED + 1])
+def test_every_number_is_in_a_permutation_once(count: int) -> None:
+    assert sorted(permutation(1, "order", count)) == [*range(count)]
+
+
+def test_normal_numbers_are_those_of_box_and_muller() -> None:
+    first, second = uniform(3, "weights", 2000).reshape(2, 1000)
+    wanted = np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * math.pi * second)
+    np.testing.assert_allclose(standard_normal(3, "weights", 1000), wanted, rtol=1e-12, atol=1e-14)

@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -254,6 +255,17 @@ def test_every_processor_gives_the_same_bits() -> None:
         for array in (trained.parameters, curves.held_out_loss, curves.gradient_trace):
             digest.update(array.tobytes())
     assert digest.hexdigest() == DIGEST
+
+
+def test_too_little_memory_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    architecture = Architecture((5, 20, 3))
+    kernel = Kernel(architecture, "squared_error", np.float64)
+    refusing = SimpleNamespace(evaluate=lambda *_: 0)
+    monkeypatch.setattr(kernel, "_library", refusing)
+    with pytest.raises(MemoryError):
+        kernel.losses(
+            make_parameters(architecture), stack([make_examples(architecture, 4)], np.float64)
+        )
 
 
 # Where there is none
