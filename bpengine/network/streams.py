@@ -69,14 +69,15 @@ def permutation(
     seed: int, purpose: str, count: int, *, part: int = 0
 ) -> Annotated[IntArray, "example"]:
     """Return the numbers from 0 to `count - 1` in random order; each `part` has its own stream."""
-    if count > CACHED:
-        return np.argsort(_raw(seed, purpose, count, part), kind="stable")
-    return _permutation(seed, purpose, count, part)
+    order = _kept_order if count <= CACHED else _order
+    return order(seed, purpose, count, part)
 
 
-@functools.lru_cache(512)
-def _permutation(seed: int, purpose: str, count: int, part: int) -> IntArray:
-    # The cohorts of a study visit the same examples in the same orders, whatever their batch size.
+def _order(seed: int, purpose: str, count: int, part: int) -> IntArray:
     order = np.argsort(_raw(seed, purpose, count, part), kind="stable")
     order.flags.writeable = False
     return order
+
+
+# The cohorts of a study visit the same examples in the same orders, whatever their batch size.
+_kept_order = functools.lru_cache(512)(_order)

@@ -216,7 +216,7 @@ def choice(switch: str) -> tuple[str, str]:
 
 def _runs_here(build: str) -> bool:
     try:
-        return bool(ctypes.CDLL(str(_path(build, "float32"))).runs_here())
+        return bool(_loaded(build, "float32").runs_here())
     except OSError:  # it is another kind of machine's, in a folder that both see
         return False
 

@@ -40,10 +40,12 @@ class Lockstep:
         splits: Sequence[Split],
         settings: Sequence[Mapping[str, float]],
         recipe: Recipe,
+        *,
+        at_once: int = 0,
     ) -> None:
         lanes, dtype = (len(splits), len(settings)), recipe.dtype
         self.recipe = recipe
-        self.at_once = 0
+        self._at_once = at_once
         self.train = stack([split.train for split in splits], dtype)
         self.passes = Backprop(architecture, recipe.loss, dtype, recipe.numerics)
         self.parameters = np.empty((*lanes, architecture.parameter_count), dtype)
@@ -201,7 +203,7 @@ class Lockstep:
             reduction=self.recipe.reduction,
             before=before,
             rates=stepper.prepared(factors),
-            at_once=self.at_once,
+            at_once=self._at_once,
         )
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, nullcontext, suppress
@@ -62,53 +62,56 @@ class Executor(Protocol):
         """End everything at once, whatever still runs."""
 
 
-class SequentialExecutor:
+class _Slots:
+    """The part of an executor that has as many tasks as it runs at once, and no more."""
+
+    slots: int
+    held: Collection[object]
+
+    def room(self, waiting: int) -> int:  # noqa: ARG002
+        """Return how many tasks it takes now."""
+        return self.slots - len(self.held)
+
+
+class SequentialExecutor(_Slots):
     """Runs tasks in this thread, one after the other. What kills one kills this process."""
 
     slots = 1
 
     def __init__(self) -> None:
-        self._held: deque[tuple[Work, Task]] = deque()
-
-    def room(self, waiting: int) -> int:  # noqa: ARG002
-        """Return how many tasks it takes now."""
-        return self.slots - len(self._held)
+        self.held: deque[tuple[Work, Task]] = deque()
 
     def submit(self, work: Work, task: Task) -> None:
         """Take a task; it runs when it is waited for."""
-        self._held.append((work, task))
+        self.held.append((work, task))
 
     def wait(self, seconds: float) -> list[tuple[Task, Report]]:  # noqa: ARG002
         """Run the task that was taken first."""
-        work, task = self._held.popleft()
+        work, task = self.held.popleft()
         return [(task, received(perform(work, task), task))]
 
     def close(self) -> None:
         """Forget what was not begun."""
-        self._held.clear()
+        self.held.clear()
 
 
-class ThreadingExecutor:
+class ThreadingExecutor(_Slots):
     """Runs tasks in threads of this process. What kills one kills this process."""
 
     def __init__(self, jobs: int) -> None:
         self.slots = jobs
         self._pool = ThreadPoolExecutor(jobs)
-        self._held: dict[Future[bytes], Task] = {}
-
-    def room(self, waiting: int) -> int:  # noqa: ARG002
-        """Return how many tasks it takes now."""
-        return self.slots - len(self._held)
+        self.held: dict[Future[bytes], Task] = {}
 
     def submit(self, work: Work, task: Task) -> None:
         """Start a task."""
         with _startable():
-            self._held[self._pool.submit(perform, work, task)] = task
+            self.held[self._pool.submit(perform, work, task)] = task
 
     def wait(self, seconds: float) -> list[tuple[Task, Report]]:
         """Return the tasks that have ended."""
-        done, _ = wait(self._held, seconds, FIRST_COMPLETED)
-        ended = [(self._held.pop(future), future) for future in done]
+        done, _ = wait(self.held, seconds, FIRST_COMPLETED)
+        ended = [(self.held.pop(future), future) for future in done]
         return [(task, received(future.result(), task)) for task, future in ended]
 
     def close(self) -> None:
@@ -118,7 +121,7 @@ class ThreadingExecutor:
         abandoned.clear()
 
 
-class LokyExecutor:
+class LokyExecutor(_Slots):
     """Runs tasks in joblib's loky processes; one that dies takes its pool and all tasks with it."""
 
     def __init__(self, jobs: int, workspace: Workspace) -> None:
@@ -129,10 +132,6 @@ class LokyExecutor:
         self._hook, threading.excepthook = threading.excepthook, self._note_failure
         self._failure = ""
         self.held: dict[Future[bytes], Task] = {}
-
-    def room(self, waiting: int) -> int:  # noqa: ARG002
-        """Return how many tasks it takes now."""
-        return self.slots - len(self.held)
 
     def submit(self, work: Work, task: Task) -> None:
         """Start a task, in a new pool if there is none."""

@@ -192,8 +192,7 @@ def _tensor(
     recipe = Recipe(batch_size=measurement.batch_size, budget=budget, **shared)
     data = [splits(seed) for seed in measurement.seeds]
     settings = [dict(setting) | {"learning_rate": RATE} for setting in measurement.settings]
-    network = Lockstep(workload.architecture, data, settings, recipe)
-    network.at_once = at_once
+    network = Lockstep(workload.architecture, data, settings, recipe, at_once=at_once)
     whole = _whole(data[0], measurement.batch_size, MOST_EXAMPLES)
     examples, together = whole * measurement.batch_size, recipe.local_updates
     parts = list(segments(examples, recipe.batch_size_of, budget, (), together=together))

@@ -5,7 +5,7 @@
 
 INLINE vec power_of_two(bits n) { return (vec)((n + EXPONENT_BIAS) << MANTISSA); }
 
-// The first Horner steps of a polynomial: c[0] x^(n-1) + ... + c[n-1].
+// The polynomial c[0] x^(n-1) + ... + c[n-1], by Horner.
 INLINE vec polynomial(vec x, const REAL *c, const int n) {
   vec y = all(c[0]);
 #pragma GCC unroll 16

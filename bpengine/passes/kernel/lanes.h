@@ -4,11 +4,18 @@
 
 INLINE long least(long a, long b) { return a < b ? a : b; }
 
-// One update over `rows` examples
-OWN void update(const Lane *lane, const Updates *u, const REAL *phi, const REAL *t, long rows,
-                      const Step *step) {
-  long layers = lane->network->layers, row = lane->layers[0].inputs;
-  long outputs = lane->layers[layers - 1].outputs;
+// Inputs and targets from an example on, counted over all seeds
+INLINE const REAL *inputs_at(const Lane *lane, const Data *data, long example) {
+  return (const REAL *)data->inputs + example * lane->layers[0].inputs;
+}
+INLINE const REAL *targets_at(const Lane *lane, const Data *data, long example) {
+  return (const REAL *)data->targets + example * lane->network->widths[lane->network->layers];
+}
+
+// One update over `rows` examples, from one on
+OWN void update(const Lane *lane, const Data *data, const Updates *u, long example, long rows,
+                const Step *step) {
+  long row = lane->layers[0].inputs;
   int plain = u->optimizer == SGD && is_plain(step->settings);
   REAL weight = u->mean ? (REAL)(1.0 / rows) : (REAL)1;
   if (plain) weight *= -step->rate;
@@ -16,18 +23,18 @@ OWN void update(const Lane *lane, const Updates *u, const REAL *phi, const REAL 
   transpose_all(lane);
   for (long start = 0; start < rows; start += at_once) {
     long count = least(at_once, rows - start);
-    const REAL *from = phi + start * row;
-    forward(lane, from, row, count);
-    backward(lane, t + start * outputs, weight, count);
-    gradients(lane, from, row, count, (Use){start == 0, plain && start + count == rows});
+    const REAL *phi = inputs_at(lane, data, example + start);
+    forward(lane, phi, row, count);
+    backward(lane, targets_at(lane, data, example + start), weight, count);
+    gradients(lane, phi, row, count, (Use){start == 0, plain && start + count == rows});
   }
   if (!plain) descend(lane, u->optimizer, step);
 }
 
 // The same for a batch of one
-OWN void update_by_one(const Lane *lane, const Updates *u, const REAL *phi, const REAL *t,
-                             const Step *step) {
-  long layers = lane->network->layers;
+OWN void update_by_one(const Lane *lane, const Data *data, const Updates *u, long example,
+                       const Step *step) {
+  const REAL *phi = inputs_at(lane, data, example);
   int plain = u->optimizer == SGD && is_plain(step->settings);
   // Those that need the length of the gradient need it whole.
   int whole = u->optimizer == LARS || u->optimizer == LAMB ||
@@ -35,17 +42,17 @@ OWN void update_by_one(const Lane *lane, const Updates *u, const REAL *phi, cons
   // Only batches of one, one after the other, keep the transposed weights up to date.
   if (!plain || u->batch > 1) transpose_all(lane);
   forward(lane, phi, 0, 1);
-  backward(lane, t, plain ? -step->rate : (REAL)1, 1);
-  for (long l = 0; l < layers; l++) {
+  backward(lane, targets_at(lane, data, example), plain ? -step->rate : (REAL)1, 1);
+  for (long l = 0; l < lane->network->layers; l++) {
     const Layer *layer = lane->layers + l;
     if (plain || whole)
-      gradient_of_one(layer->inputs, layer->padded, phi, layer->delta, lane->G + layer->at,
-                      lane->W + layer->at, (Use){1, plain});
+      gradient_of_one(layer->inputs, layer->padded, phi, layer->delta,
+                      (plain ? lane->W : lane->G) + layer->at, plain);
     else step_of_one(lane, layer, phi, u->optimizer, step);
     phi = layer->psi - 1;
     if (plain && l) // the transposed weights take the same step
-      gradient_of_one(layer->outputs, layer[-1].padded, layer->delta, layer[-1].psi, NULL,
-                      layer->transposed, (Use){1, 1});
+      gradient_of_one(layer->outputs, layer[-1].padded, layer->delta, layer[-1].psi,
+                      layer->transposed, 1);
   }
   if (whole) descend(lane, u->optimizer, step);
 }
@@ -53,23 +60,20 @@ OWN void update_by_one(const Lane *lane, const Updates *u, const REAL *phi, cons
 // Make a lane's updates; return the first, from 1, after which its weights were not finite, if
 // `dating`; otherwise whether they are at the end.
 OWN long train_lane(const Lane *lane, const Data *data, const Updates *u, long seed,
-                          long setting, long settings, int dating) {
-  long features = lane->layers[0].inputs;
-  long outputs = lane->layers[lane->network->layers - 1].outputs;
-  const REAL *phi = (const REAL *)data->inputs + seed * data->examples * features;
-  const REAL *t = (const REAL *)data->targets + seed * data->examples * outputs;
+                    long setting, long settings, int dating) {
   Step step = {.settings = (const REAL *)u->settings + setting * SETTINGS};
   transpose_all(lane);
   long number = 0;
   for (long start = 0; start < data->examples; start += u->batch, number++) {
     long rows = least(u->batch, data->examples - start), at = number * settings + setting;
+    long example = seed * data->examples + start;
     step.rate = ((const REAL *)u->rates)[at];
     step.total = u->mean ? 1 : rows;
     if (u->lengths) step.length = ((const REAL *)u->lengths)[at];
     if (u->floors) step.floor = ((const REAL *)u->floors)[at];
     if ((u->before + number) % CLEARING == 0) clear_traces(lane, u->slots);
-    if (rows == 1) update_by_one(lane, u, phi + start * features, t + start * outputs, &step);
-    else update(lane, u, phi + start * features, t + start * outputs, rows, &step);
+    if (rows == 1) update_by_one(lane, data, u, example, &step);
+    else update(lane, data, u, example, rows, &step);
     if (dating && !is_finite(lane->W, lane->size)) return number + 1;
   }
   return !is_finite(lane->W, lane->size);
@@ -79,7 +83,7 @@ OWN long train_lane(const Lane *lane, const Data *data, const Updates *u, long s
 // update, from 1, after which a lane's weights were not finite, 0 for none. Returns 0 for too little
 // memory.
 int train(const Network *network, const Lanes *lanes, const Data *data, const Updates *u,
-                int64_t *diverged) {
+          int64_t *diverged) {
   Lane lane;
   if (!open_lane(&lane, network, least(SLICE, u->batch), u->slots, 1 + u->slots)) return 0;
   for (long number = 0; number < lanes->seeds * lanes->settings; number++) {
@@ -127,8 +131,7 @@ INLINE REAL loss_of(const Lane *lane, const Layer *layer, const REAL *t, long r)
       }
       return sum_outputs(layer, terms) * (REAL)0.5;
     case CROSS_ENTROPY: { // log sum exp(net - largest) - sum t (net - largest)
-      REAL largest = net[0];
-      for (long o = 1; o < layer->outputs; o++) largest = net[o] > largest ? net[o] : largest;
+      REAL largest = largest_of(layer, net);
       for (long c = 0; c < layer->padded; c += V)
         STORE(terms + c, exponential(LOAD(net + c) - largest));
       REAL total = logarithm(all(sum_outputs(layer, terms)))[0];
@@ -149,24 +152,20 @@ INLINE REAL loss_of(const Lane *lane, const Layer *layer, const REAL *t, long r)
 
 // The loss (seed, setting, example) and the outputs (seed, setting, example, output) of all lanes.
 int evaluate(const Network *network, const Lanes *lanes, const Data *data, double *losses,
-                   REAL *outputs) {
+             REAL *outputs) {
   Lane lane;
   if (!open_lane(&lane, network, least(SLICE, data->examples), 0, 0)) return 0;
   const Layer *last = lane.layers + network->layers - 1;
-  long features = lane.layers[0].inputs, examples = data->examples;
   for (long number = 0; number < lanes->seeds * lanes->settings; number++) {
-    long seed = number / lanes->settings;
-    const REAL *phi = (const REAL *)data->inputs + seed * examples * features;
-    const REAL *t = (const REAL *)data->targets + seed * examples * last->outputs;
     convert(&lane, (REAL *)lanes->parameters + number * network->parameters, lane.W, 0);
-    for (long start = 0; start < examples; start += SLICE) {
-      long rows = least(SLICE, examples - start);
-      forward(&lane, phi + start * features, features, rows);
+    for (long start = 0; start < data->examples; start += SLICE) {
+      long rows = least(SLICE, data->examples - start);
+      long example = number / lanes->settings * data->examples + start;
+      long at = number * data->examples + start; // where the slice's results begin
+      forward(&lane, inputs_at(&lane, data, example), lane.layers[0].inputs, rows);
       for (long r = 0; r < rows; r++) {
-        long example = start + r;
-        losses[number * examples + example] =
-            loss_of(&lane, last, t + example * last->outputs, r);
-        memcpy(outputs + (number * examples + example) * last->outputs, last->psi + r * last->row,
+        losses[at + r] = loss_of(&lane, last, targets_at(&lane, data, example + r), r);
+        memcpy(outputs + (at + r) * last->outputs, last->psi + r * last->row,
                last->outputs * sizeof(REAL));
       }
     }
@@ -178,30 +177,28 @@ int evaluate(const Network *network, const Lanes *lanes, const Data *data, doubl
 // The squared norm of each example's gradient (seed, setting, example) and the sum of the gradients
 // (seed, setting, parameter) of all lanes.
 int statistics(const Network *network, const Lanes *lanes, const Data *data, double *norms,
-                     REAL *totals) {
+               REAL *totals) {
   Lane lane;
   if (!open_lane(&lane, network, least(SLICE, data->examples), 0, 0)) return 0;
   const Layer *last = lane.layers + network->layers - 1;
-  long features = lane.layers[0].inputs, examples = data->examples;
+  long row = lane.layers[0].inputs;
   for (long number = 0; number < lanes->seeds * lanes->settings; number++) {
-    long seed = number / lanes->settings;
-    const REAL *phi = (const REAL *)data->inputs + seed * examples * features;
-    const REAL *t = (const REAL *)data->targets + seed * examples * last->outputs;
     convert(&lane, (REAL *)lanes->parameters + number * network->parameters, lane.W, 0);
     transpose_all(&lane);
-    for (long start = 0; start < examples; start += SLICE) {
-      long rows = least(SLICE, examples - start);
-      const REAL *from = phi + start * features;
-      forward(&lane, from, features, rows);
-      backward(&lane, t + start * last->outputs, 1, rows);
-      gradients(&lane, from, features, rows, (Use){start == 0, 0});
+    for (long start = 0; start < data->examples; start += SLICE) {
+      long rows = least(SLICE, data->examples - start);
+      long example = number / lanes->settings * data->examples + start;
+      const REAL *phi = inputs_at(&lane, data, example);
+      forward(&lane, phi, row, rows);
+      backward(&lane, targets_at(&lane, data, example), 1, rows);
+      gradients(&lane, phi, row, rows, (Use){start == 0, 0});
       for (long r = 0; r < rows; r++) {
-        REAL norm = 0, fed = sum_squares(from + r * features, features);
+        REAL norm = 0, fed = sum_squares(phi + r * row, row);
         for (const Layer *layer = lane.layers; layer <= last; layer++) {
           norm += fed * sum_squares(layer->delta + r * layer->row, layer->padded);
           fed = sum_squares(layer->psi + r * layer->row, layer->outputs) + 1;
         }
-        norms[number * examples + start + r] = norm;
+        norms[number * data->examples + start + r] = norm;
       }
     }
     convert(&lane, totals + number * network->parameters, lane.G, 1);
@@ -217,7 +214,6 @@ void apply(int64_t function, const REAL *x, REAL *y, int64_t n) {
     switch (function) {
       case -1: each = exponential(each); break;
       case -2: each = logarithm(each); break;
-      case -3: each = log_of_one_plus(each); break;
       case SIGMOID: each = activation(SIGMOID, each); break;
       case TANH: each = activation(TANH, each); break;
       case RELU: each = activation(RELU, each); break;

@@ -115,12 +115,15 @@ OWN void transpose(const Layer *layer, const REAL *W, long units) {
   }
 }
 
-// exp(net - largest) / sum, over the outputs of one example
-INLINE void softmax(const Layer *layer, const REAL *net, REAL *psi) {
-  REAL block[BLOCK] __attribute__((aligned(64)));
+INLINE REAL largest_of(const Layer *layer, const REAL *net) {
   REAL largest = net[0];
   for (long o = 1; o < layer->outputs; o++) largest = net[o] > largest ? net[o] : largest;
-  for (long c = 0; c < BLOCK; c++) block[c] = 0;
+  return largest;
+}
+
+// exp(net - largest) / sum, over the outputs of one example
+INLINE void softmax(const Layer *layer, const REAL *net, REAL *psi) {
+  REAL block[BLOCK] __attribute__((aligned(64))) = {0}, largest = largest_of(layer, net);
   for (long c = 0; c < layer->padded; c += V) {
     vec e = (vec)((bits)exponential(LOAD(net + c) - largest) & layer->mask[c / V]);
     STORE(psi + c, e);

@@ -3,9 +3,9 @@
 // Weights lie in panels of PANEL columns, the last one of BLOCK if that is enough: within a panel row
 // follows row, so that a tile reads memory in its order. Whatever the tile, an element is the sum over
 // k = 0, 1, ... one after the other, but for products of one row (in four sums) and of two or three
-// (in two): the width of vectors and the number of rows beside it don't change its bits.
+// (in two): the width of vectors and further rows don't change its bits.
 
-// panel p of a matrix of `rows` rows
+// Where the panel with a column begins in a matrix of `rows` rows, and how wide it is
 INLINE long panel_at(long column, long rows) { return column / PANEL * PANEL * rows; }
 INLINE long panel_width(long column, long padded) {
   long rest = padded - column / PANEL * PANEL;
@@ -14,7 +14,7 @@ INLINE long panel_width(long column, long padded) {
 
 // sum[r][c] = start[r][c] + sum over k of A(r, k) B(k, c), A(r, k) = A[r * row + k * step]; S sums.
 INLINE void tile(const int S, const int R, const int C, long K, const REAL *A, long row,
-                       long step, const REAL *B, long width, vec sum[ROWS][COLUMNS]) {
+                 long step, const REAL *B, long width, vec sum[ROWS][COLUMNS]) {
   vec part[4][ROWS][COLUMNS];
 #pragma GCC unroll 16
   for (int s = 0; s < S; s++)
@@ -56,7 +56,7 @@ INLINE void tile(const int S, const int R, const int C, long K, const REAL *A, l
 }
 
 INLINE void product_tile(const int S, const int R, const int C, long K, const REAL *A,
-                               long lda, const REAL *B, long width, REAL *out, long ldo) {
+                         long lda, const REAL *B, long width, REAL *out, long ldo) {
   vec sum[ROWS][COLUMNS];
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++)
@@ -73,7 +73,7 @@ INLINE void product_tile(const int S, const int R, const int C, long K, const RE
   product_tile(S, R, C, K, A + r * lda, lda, B, width, out + r * ldo, ldo)
 // One tile's columns of out = A B
 INLINE void product_columns(const int C, long rows, long K, const REAL *A, long lda,
-                                  const REAL *B, long width, REAL *out, long ldo) {
+                            const REAL *B, long width, REAL *out, long ldo) {
   long r = 0;
   if (rows == 1) ROWS_OF(4, 1, C);
   else if (rows == 2) ROWS_OF(2, 2, C);
@@ -91,7 +91,7 @@ INLINE void product_columns(const int C, long rows, long K, const REAL *A, long 
 
 // out = A B, B being K rows of panels of `padded` columns in all
 OWN void product(long rows, long padded, long K, const REAL *A, long lda, const REAL *B,
-                       REAL *out, long ldo) {
+                 REAL *out, long ldo) {
   for (long c = 0; c < padded;) {
     long width = panel_width(c, padded);
     const REAL *panel = B + panel_at(c, K) + c % PANEL;
@@ -110,7 +110,7 @@ OWN void product(long rows, long padded, long K, const REAL *A, long lda, const 
 typedef struct { int first, descend; } Use;
 
 INLINE void gradient_tile(const int R, const int C, long K, const REAL *A, long lda,
-                                const REAL *D, long ldd, REAL *G, REAL *W, long width, Use use) {
+                          const REAL *D, long ldd, REAL *G, REAL *W, long width, Use use) {
   vec sum[ROWS][COLUMNS];
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++)
@@ -130,7 +130,7 @@ INLINE void gradient_tile(const int R, const int C, long K, const REAL *A, long 
 #define INPUTS_OF(R, C)                                                                           \
   gradient_tile(R, C, K, A + r, lda, D, ldd, G + r * width, W + r * width, width, use)
 INLINE void gradient_columns(const int C, long inputs, long K, const REAL *A, long lda,
-                                   const REAL *D, long ldd, REAL *G, REAL *W, long width, Use use) {
+                             const REAL *D, long ldd, REAL *G, REAL *W, long width, Use use) {
   long r = 0;
   for (; r + ROWS <= inputs; r += ROWS) INPUTS_OF(ROWS, C);
   for (; r + 4 <= inputs; r += 4) INPUTS_OF(4, C);
@@ -139,7 +139,7 @@ INLINE void gradient_columns(const int C, long inputs, long K, const REAL *A, lo
 
 // G = A' D over K examples, in panels like W
 OWN void gradient(long inputs, long padded, long K, const REAL *A, long lda, const REAL *D,
-                        long ldd, REAL *G, REAL *W, Use use) {
+                  long ldd, REAL *G, REAL *W, Use use) {
   for (long c = 0; c < padded;) {
     long width = panel_width(c, padded), at = panel_at(c, inputs) + c % PANEL;
     if (BYTES == 64 && width == BLOCK) {
@@ -167,14 +167,16 @@ INLINE void outer_product(const int descend, const long width, long inputs, cons
   }
 }
 
-// The same for a single example: row after row of W, without tiles.
-OWN void gradient_of_one(long inputs, long padded, const REAL *A, const REAL *D, REAL *G,
-                               REAL *W, Use use) {
+// The same for a single example, to the gradient or to the weights that descend by it: row after row,
+// without tiles
+OWN void gradient_of_one(long inputs, long padded, const REAL *A, const REAL *D, REAL *to,
+                         int descend) {
   for (long c = 0; c < padded; c += PANEL) {
-    long width = panel_width(c, padded), at = panel_at(c, inputs);
-    if (use.descend && width == PANEL) outer_product(1, PANEL, inputs, A, D + c, W + at);
-    else if (use.descend) outer_product(1, BLOCK, inputs, A, D + c, W + at);
-    else if (width == PANEL) outer_product(0, PANEL, inputs, A, D + c, G + at);
-    else outer_product(0, BLOCK, inputs, A, D + c, G + at);
+    long width = panel_width(c, padded);
+    REAL *panel = to + panel_at(c, inputs);
+    if (descend && width == PANEL) outer_product(1, PANEL, inputs, A, D + c, panel);
+    else if (descend) outer_product(1, BLOCK, inputs, A, D + c, panel);
+    else if (width == PANEL) outer_product(0, PANEL, inputs, A, D + c, panel);
+    else outer_product(0, BLOCK, inputs, A, D + c, panel);
   }
 }

@@ -38,31 +38,28 @@ typedef __typeof__(OPERATION(setzero)()) native;
 #elif BYTES == 32
 #define OPERATION(f) INTRINSIC(_mm256_##f)
 typedef __typeof__(OPERATION(setzero)()) native;
+#else
+#define OPERATION(f) INTRINSIC(v##f)
 #endif
 
-#if BYTES > 16
 INLINE vec fused(vec a, vec b, vec c) {
+#if BYTES > 16
   return (vec)OPERATION(fmadd)((native)a, (native)b, (native)c);
+#else
+  return (vec)OPERATION(fma)((native)c, (native)a, (native)b);
+#endif
 }
 INLINE vec root(vec a) { return (vec)OPERATION(sqrt)((native)a); }
 // Where b is NaN so is the result.
 INLINE vec larger(vec a, vec b) { return (vec)OPERATION(max)((native)a, (native)b); }
 INLINE vec smaller(vec a, vec b) { return (vec)OPERATION(min)((native)a, (native)b); }
-#else
-INLINE vec fused(vec a, vec b, vec c) {
-  return (vec)INTRINSIC(vfma)((native)c, (native)a, (native)b);
-}
-INLINE vec root(vec a) { return (vec)INTRINSIC(vsqrt)((native)a); }
-INLINE vec larger(vec a, vec b) { return (vec)INTRINSIC(vmax)((native)a, (native)b); }
-INLINE vec smaller(vec a, vec b) { return (vec)INTRINSIC(vmin)((native)a, (native)b); }
-#endif
 
 // yes where the mask is set, no elsewhere
 INLINE vec choose(bits mask, vec yes, vec no) {
   return (vec)((mask & (bits)yes) | (~mask & (bits)no));
 }
 
-// The sum, or the largest, of a block's numbers, in a fixed order.
+// The sum of a block's numbers, in a fixed order.
 INLINE REAL sum_block(REAL *block) {
   for (long half = BLOCK / 2; half; half /= 2)
     for (long i = 0; i < half; i++) block[i] += block[i + half];
@@ -83,7 +80,7 @@ INLINE REAL sum_squares(const REAL *x, long n) {
 
 // Whether all of x is finite: a finite number times 0 is 0, of either sign.
 OWN int is_finite(const REAL *x, long n) {
-  bits fine = (bits)(LOAD(x) * (REAL)0 == (REAL)0);
+  bits fine = ~(bits){0};
   for (long i = 0; i < n; i += V) fine &= (bits)(LOAD(x + i) * (REAL)0 == (REAL)0);
   for (long c = 0; c < V; c++)
     if (!fine[c]) return 0;

@@ -175,8 +175,8 @@ def test_examples_may_pass_one_at_a_time() -> None:
     recipe = Recipe(batch_size=7, budget=Budget(epochs=1), dtype=np.float64)
     parameters = []
     for count in (0, 1, 3):
-        networks = Lockstep(architecture, make_splits(architecture, [1]), [SETTING], recipe)
-        networks.at_once = count
+        splits = make_splits(architecture, [1])
+        networks = Lockstep(architecture, splits, [SETTING], recipe, at_once=count)
         networks.run(Segment(0, 0, 23, 7, evaluate=False))
         parameters.append(networks.parameters.copy())
     np.testing.assert_allclose(parameters[1], parameters[0], rtol=1e-12)

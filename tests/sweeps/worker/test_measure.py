@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bpengine import Architecture, Recipe, default_numerics
+from bpengine import default_numerics
 from bpengine.optim._optimizers import OPTIMIZERS
 from bpengine.passes.compiled import NUMPY
 from bpengine.training.lockstep import Lockstep
@@ -86,9 +86,9 @@ def test_rounds_take_turns_over_engines_and_batch_sizes(timed: Timed) -> None:
 def test_the_whole_batch_is_made_unsharded(timed: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
 
-    def lockstep(architecture: Architecture, data: Any, settings: Any, recipe: Recipe) -> Lockstep:
-        made.append(recipe.shards)
-        return Lockstep(architecture, data, settings, recipe)
+    def lockstep(*arguments: Any, **options: Any) -> Lockstep:
+        made.append(arguments[-1].shards)
+        return Lockstep(*arguments, **options)
 
     monkeypatch.setattr(timing, "Lockstep", lockstep)
     split = replace(PLAIN, shards=4)
