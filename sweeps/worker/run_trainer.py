@@ -213,7 +213,9 @@ def _module_at(path: Path) -> ModuleType:
 @contextmanager
 def alone() -> Iterator[None]:
     """Keep what a trainer does from the trials after it: its folder, output, copies of itself."""
-    process, folder = os.getpid(), Path.cwd()
+    process, folder, no_bytecode = os.getpid(), Path.cwd(), sys.dont_write_bytecode
+    # Bytecode counts as current by second and size, which a changed digit keeps.
+    sys.dont_write_bytecode = True
     try:
         with redirect_stdout(sys.stderr):
             yield
@@ -221,6 +223,7 @@ def alone() -> Iterator[None]:
         if os.getpid() != process:
             os._exit(0)  # a copy that the trainer made of this process
         os.chdir(folder)
+        sys.dont_write_bytecode = no_bytecode
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -213,14 +215,18 @@ def test_a_trial_that_was_cut_off_has_its_whole_curve(tmp_path: Path, *, saves: 
     assert outcome.status == "ok"
 
 
-def test_a_process_that_goes_on_imports_changed_code_anew(tmp_path: Path) -> None:
+def test_a_process_that_goes_on_imports_changed_code_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     trainer = tmp_path / "train.py"
     trainer.write_text(
-        "from offset_of_test import OFFSET\n\n\ndef train(trial):\n"
+        "from trainer_offset import OFFSET\n\n\ndef train(trial):\n"
         "    yield trial.evaluation(examples=trial.examples, validation_loss=OFFSET)\n"
     )
     for offset in (1.0, 2.0):
-        (tmp_path / "offset_of_test.py").write_text(f"OFFSET = {offset}\n")
+        (tmp_path / "trainer_offset.py").write_text(f"OFFSET = {offset}\n")
+        os.utime(tmp_path / "trainer_offset.py", (1e9, 1e9))
         results = study(trainer=f"{trainer}:train", seeds=1, batch_sizes=8).run(
             tmp_path / f"study-{offset}", backend="sequential"
         )
