@@ -153,6 +153,12 @@ OPTIMIZERS = {
 """Every optimizer by name."""
 
 
+def usual_rate_rule(optimizer: str) -> str:
+    """Return the name in `RATE_RULES` that theory gives: `sqrt` where gradients are normalised."""
+    # Goyal et al. 2017 for SGD; You et al. 2020 for LAMB, Malladi et al. 2022 for Adam and RMSprop.
+    return "sqrt" if "epsilon" in OPTIMIZERS[optimizer].defaults else "linear"
+
+
 def check_settings(name: str, settings: Sequence[Mapping[str, float]]) -> None:
     """Refuse hyperparameters that an optimizer does not have or that are out of range."""
     check_name("optimizer", name, OPTIMIZERS)

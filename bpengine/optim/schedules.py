@@ -78,29 +78,67 @@ SCHEDULES: Mapping[str, Callable[[Schedule, int, int], float]] = {
 (Loshchilov and Hutter 2017); `1 / (1 + decay t)` (Robbins and Monro 1951)."""
 
 
+RATE_RULES: Mapping[str, Callable[[float], float]] = {
+    "none": lambda _ratio: 1.0,
+    "linear": lambda ratio: ratio,
+    "sqrt": math.sqrt,
+}
+"""By what the learning rate is multiplied where the batch size is multiplied by a ratio: linear
+(Goyal et al. 2017), or its square root (Krizhevsky 2014; for Adam Malladi et al. 2022)."""
+
+
 @dataclass(frozen=True)
 class BatchGrowth:
-    """Growing batches in place of a falling learning rate (Smith et al. 2017).
+    """Batches that grow along training.
+
+    In place of a falling rate (Smith et al. 2017), or with the critical batch size (Merrill et al.
+    2025).
 
     Attributes:
-        factor: By what the batch size is multiplied, at least 2.
-        every: Epochs between two multiplications, at least 1.
-        limit: Largest batch size; growth stops below or at it.
+        steps: Epochs, ascending and above 0, each with the batch size from then on.
+        rate_rule: Name in `RATE_RULES`: how the learning rate follows the batch size.
 
     Raises:
         ValueError: A value is out of range.
     """
 
-    factor: int
-    every: int
-    limit: int
+    steps: tuple[tuple[int, int], ...]
+    rate_rule: str = "none"
 
     def __post_init__(self) -> None:
-        if self.factor < 2 or self.every < 1 or self.limit < 1:  # noqa: PLR2004
+        check_name("rate_rule", self.rate_rule, RATE_RULES)
+        epochs, sizes = zip(*self.steps, strict=True) if self.steps else ((), ())
+        if not epochs or list(epochs) != sorted({*epochs}) or min(*epochs, *sizes) < 1:
             raise ValueError(
-                "`factor >= 2`, `every >= 1` and `limit >= 1` must hold, "
-                f"but got factor={self.factor}, every={self.every}, limit={self.limit}."
+                "`steps` must be ascending epochs and batch sizes, both at least 1, "
+                f"but got {self.steps}."
             )
+
+    @classmethod
+    def repeated(
+        cls, first: int, factor: int, every: int, limit: int, rate_rule: str = "none"
+    ) -> BatchGrowth | None:
+        """Return the growth from a first batch size by a factor, as often as a limit allows.
+
+        Args:
+            first: Batch size of the first epoch.
+            factor: By what it is multiplied, at least 2.
+            every: Epochs between two multiplications, at least 1.
+            limit: Largest batch size; growth stops below or at it.
+            rate_rule: Name in `RATE_RULES`.
+
+        Returns:
+            The growth; None if the limit allows none.
+        """
+        steps: list[tuple[int, int]] = []
+        while (first := first * factor) <= limit:
+            steps.append((every * (len(steps) + 1), first))
+        return cls(tuple(steps), rate_rule) if steps else None
+
+    @property
+    def limit(self) -> int:
+        """The largest batch size."""
+        return max(size for _, size in self.steps)
 
     def batch_size(self, first: int, epoch: int) -> int:
         """Return the batch size of an epoch.
@@ -110,13 +148,12 @@ class BatchGrowth:
             epoch: Number of the epoch, from 0.
 
         Example:
-            >>> growth = BatchGrowth(factor=4, every=10, limit=256)
+            >>> growth = BatchGrowth(((10, 64), (20, 256)))
             >>> [growth.batch_size(16, epoch) for epoch in (0, 9, 10, 20, 30)]
             [16, 16, 64, 256, 256]
         """
-        size = first
-        for _ in range(epoch // self.every):
-            if size * self.factor > self.limit:
-                break
-            size *= self.factor
-        return size
+        return next((size for start, size in reversed(self.steps) if start <= epoch), first)
+
+    def rate_factor(self, first: int, epoch: int) -> float:
+        """Return the factor of the learning rate in an epoch; arguments as for `batch_size`."""
+        return RATE_RULES[self.rate_rule](self.batch_size(first, epoch) / first)

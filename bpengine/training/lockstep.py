@@ -232,13 +232,16 @@ class Lockstep:
         return np.logical_and.reduce(np.isfinite(self.parameters), axis=-1)
 
     def _factors(self, first: int, examples: int, batch_size: int) -> Annotated[Array, "update"]:
-        schedule, updates = self.recipe.schedule, updates_per_epoch(examples, batch_size)
+        schedule, growth = self.recipe.schedule, self.recipe.growth
+        updates = updates_per_epoch(examples, batch_size)
+        grown = growth.rate_factor(self.recipe.batch_size, self._epoch) if growth else 1.0
+        factors = np.full(updates, grown)
         if schedule.kind == "constant" and not schedule.warmup:
-            return np.ones(updates)
+            return factors
         clock = (
             range(first, first + updates) if schedule.per == "update" else [self._epoch] * updates
         )
-        return np.array([schedule.factor(at, self._total) for at in clock])
+        return factors * [schedule.factor(at, self._total) for at in clock]
 
     def _count_total(self) -> int:
         if not self.recipe.needs_total:
@@ -246,7 +249,7 @@ class Lockstep:
         epochs = list(batches(self.train.examples, self.recipe.batch_size_of, self.recipe.budget))
         if self.recipe.schedule.per == "epoch":
             return len(epochs)
-        return sum(updates_per_epoch(visited, size) for _, size, visited in epochs)
+        return sum(updates_per_epoch(len(visited), size) for _, size, visited in epochs)
 
     def _freeze(self, diverged: BoolArray, updates: IntArray | int) -> None:
         np.copyto(self.diverged_at_update, updates, where=diverged)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -110,6 +110,7 @@ class Trainer:
 
     Attributes:
         networks: The networks.
+        examples: Examples that lanes still in training have processed.
         seconds: Wall time spent on the cohort until each lane's end, restored states included.
     """
 
@@ -126,7 +127,7 @@ class Trainer:
         self._architecture = architecture
         self._held_out = stack([split.held_out for split in splits], recipe.dtype)
         self._splits = splits
-        self._examples = 0
+        self._start = self.examples = 0
         self._counts: list[tuple[int, int]] = []
         self._values: list[Array] = []
         lanes = self.networks.diverged_at_update.shape
@@ -147,11 +148,11 @@ class Trainer:
         deadline = started + (self._recipe.budget.seconds or float("inf"))
         before = self.seconds.max()
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            if not self._examples and not self._counts:
+            if not self.examples and not self._counts:
                 self._begin()
             for segment in self._segments():
                 seen = segment.epoch * self.networks.train.examples + segment.stop
-                if seen <= self._examples:
+                if seen <= self.examples:
                     continue
                 active = self.networks.active
                 self._train(segment)
@@ -188,7 +189,7 @@ class Trainer:
         counts, values = self._evaluations()
         return {
             **self.networks.state(),
-            "examples": np.array(self._examples),
+            "examples": np.array(self.examples),
             "counts": counts,
             "values": values,
             **{name.lstrip("_"): getattr(self, name).copy() for name in _PROGRESS},
@@ -197,11 +198,25 @@ class Trainer:
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Continue from what `state` returned for a trainer with the same arguments."""
         self.networks.restore(state)
-        self._examples = int(state["examples"])
+        self.examples = int(state["examples"])
         self._counts = [(int(examples), int(updates)) for examples, updates in state["counts"]]
         self._values = list(state["values"])
         for name in _PROGRESS:
             setattr(self, name, state[name.lstrip("_")].copy())
+
+    def branch(self, settings: Sequence[Mapping[str, float]], **changes: Any) -> Trainer:  # noqa: ANN401
+        """Return a trainer that goes on from this state with other settings and another recipe.
+
+        Args:
+            settings: As for `train`, one for each of this trainer's.
+            **changes: What is another in the recipe, such as `batch_size` and `budget`. Updates
+                of a budget are those of the branch, examples all since the beginning.
+        """
+        recipe = replace(self._recipe, **changes)
+        branch = Trainer(self._architecture, self._splits, settings, recipe)
+        branch.restore(self.state())
+        branch._start = self.examples
+        return branch
 
     def _evaluations(self) -> tuple[IntArray, Array]:
         counts = np.array(self._counts, np.int64).reshape(-1, 2)
@@ -214,8 +229,9 @@ class Trainer:
             self.networks.train.examples,
             recipe.batch_size_of,
             recipe.budget,
-            [point for point in recipe.evaluate_at if point > 0],
+            [point for point in recipe.evaluate_at if point > self._start],
             together=recipe.local_updates,
+            seen=self._start,
         )
 
     def _begin(self) -> None:
@@ -237,7 +253,7 @@ class Trainer:
         networks, active = self.networks, self.networks.active
         first, start = networks.updates, segment.epoch * networks.train.examples
         networks.run(segment)
-        self._examples = start + segment.stop
+        self.examples = start + segment.stop
         made = np.where(networks.active, np.inf, networks.diverged_at_update - first)
         seen = start + np.minimum(segment.start + made * segment.batch_size, segment.stop)
         self._seen[active] = seen[active]
@@ -253,7 +269,7 @@ class Trainer:
         too_large = np.logical_not(values[[0, 2]] <= self._largest_loss)
         networks.give_up(np.logical_or.reduce(too_large))
         values[:, np.logical_not(networks.active)] = np.nan
-        self._counts.append((self._examples, networks.updates))
+        self._counts.append((self.examples, networks.updates))
         self._values.append(values)
         self._stop_early(held_out_loss=values[2], held_out_metric=values[3])
 

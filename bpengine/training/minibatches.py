@@ -76,22 +76,25 @@ def evaluation_points(examples: int, epochs: int) -> tuple[int, ...]:
 
 
 def batches(
-    examples: int, batch_size: Callable[[int], int], budget: Budget
-) -> Iterator[tuple[int, int, int]]:
-    """Yield for each epoch its number, its batch size and how many of its examples are visited."""
+    examples: int, batch_size: Callable[[int], int], budget: Budget, seen: int = 0
+) -> Iterator[tuple[int, int, range]]:
+    """Yield for each epoch its number, its batch size and which examples of its order it visits.
+
+    Some examples may have been `seen` before; the budget's updates are those after them.
+    """
     # A limit in seconds is not looked at.
-    epoch = updates = seen = 0
+    updates = 0
     while True:
+        epoch, start = divmod(seen, examples)
         size = batch_size(epoch)
-        visited = examples
+        visited = examples - start
         if budget.updates is not None:
             visited = min(visited, (budget.updates - updates) * size)
         if budget.examples is not None:
             visited = min(visited, updates_per_epoch(budget.examples - seen, size) * size)
         if visited <= 0 or epoch == budget.epochs:
             return
-        yield epoch, size, visited
-        epoch += 1
+        yield epoch, size, range(start, start + visited)
         updates += updates_per_epoch(visited, size)
         seen += visited
 
@@ -103,23 +106,28 @@ def segments(
     points: Sequence[int],
     *,
     together: int = 1,
+    seen: int = 0,
 ) -> Iterator[Segment]:
-    """Cut a training run into segments, leaving `together` batches of an epoch in one."""
+    """Cut a training run into segments, leaving `together` batches of an epoch in one.
+
+    It begins where some examples have been `seen`.
+    """
     # A network is evaluated after the first update at or past each point (in examples, ascending,
-    # above 0): no batch is cut.
+    # beyond those seen): no batch is cut.
     remaining = list(reversed(points))
-    for epoch, size, visited in batches(examples, batch_size, budget):
+    for epoch, size, visited in batches(examples, batch_size, budget, seen):
         unit = size * together
         block = max(1, BLOCK // unit) * unit
-        start = 0
-        while start < visited:
-            stop = min(start + block, visited)
+        start = visited.start
+        while start < visited.stop:
+            stop = min(start + block, visited.stop)
             if remaining:
-                boundary = updates_per_epoch(remaining[-1] - epoch * examples, unit) * unit
+                ahead = remaining[-1] - epoch * examples - visited.start
+                boundary = visited.start + updates_per_epoch(ahead, unit) * unit
                 stop = min(stop, max(boundary, start + unit))
-            seen = epoch * examples + stop
-            evaluate = bool(remaining) and seen >= remaining[-1]
-            while remaining and seen >= remaining[-1]:
+            passed = epoch * examples + stop
+            evaluate = bool(remaining) and passed >= remaining[-1]
+            while remaining and passed >= remaining[-1]:
                 remaining.pop()
             yield Segment(epoch, start, stop, size, evaluate)
             start = stop

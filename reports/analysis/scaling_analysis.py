@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reports.analysis.branched_losses import branched_of
 from reports.analysis.scaling_record import (
     NOISE_RATIO_COLUMNS,
     TO_TARGET_COLUMNS,
@@ -85,7 +86,7 @@ def scaling_records(
     steps, tuning_steps = _fits(table, crossings, tuning, fresh, items)
     table = with_predictions(table, steps, times)
     tables, runs, tuning_runs = map(_split, (table, crossings, tuning.crossings))
-    unmeasured = empty_table((*CROSSING_COLUMNS, RATE))
+    branched = branched_of(results)
 
     def to_target(group: str, target: Target) -> TargetRecord:
         key, time = (group, target.level), times[group]
@@ -93,7 +94,7 @@ def scaling_records(
             target=target,
             batch_sizes=tables[key],
             crossings=runs[key],
-            tuning=tuning_runs.get(key, unmeasured),
+            tuning=tuning_runs.get(key, empty_table((*CROSSING_COLUMNS, RATE))),
             fit=steps[key],
             best=best_batch_for_time(steps[key], time),
             named=best_batch_for_time(tuning_steps[key], time).batch_size,
@@ -101,8 +102,7 @@ def scaling_records(
         )
 
     def record(plan: GroupDescription) -> ScalingRecord:
-        group, time = plan.group, times[plan.group]
-        targets = tuning.targets.get(group)
+        group, time, targets = plan.group, times[plan.group], tuning.targets.get(plan.group)
         records = tuple(to_target(group, target) for target in targets or ())
         main = main_target(records)
         fit = None if main is None else main.fit
@@ -113,6 +113,7 @@ def scaling_records(
             update_time=time,
             noise=noise_along_training(noise[group]),
             simulation=simulate_group(plan, cluster, fit, time, whole_times[group]),
+            branched=branched.of(group),
         )
 
     return {plan.group: record(plan) for plan in groups}

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from reports.analysis.branched_losses import Branched
 from reports.analysis.target_rates import strictest
 from reports.schema import Column, table_of
 from reports.stats.bounds import bound_columns
@@ -121,6 +122,7 @@ class ScalingRecord:
     update_time: UpdateTimeFit
     noise: pd.DataFrame  # columns `NOISE_CURVE_COLUMNS`; empty if it wasn't measured
     simulation: Simulation  # of the main target
+    branched: Branched
 
     @cached_property
     def noise_known(self) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from reports.schema import (
     listing,
     lowered,
     off_by,
+    percent,
     plural,
     seconds,
     significant,
@@ -340,6 +341,71 @@ def noise_chart(analysis: Analysis) -> Chart | None:
         ),
         right=style.NAMED,
     )
+
+
+def critical_along_training(ax: Axes, critical: pd.DataFrame, noise: pd.DataFrame) -> None:
+    """Draw the critical batch size at each point where branches left, and the noise scale there."""
+    noise_along_training(ax, noise, None, None)
+    style.log_axis(ax, "Batch size (examples)", style.count_tick)
+    known = critical[np.isfinite(critical["critical_batch_size"])]
+    look: dict[str, Any] = {"color": style.ORANGE}
+    style.add_marks(ax, known, "examples", "critical_batch_size", marker="s", ms=6, lw=1.6, **look)
+    low, high = critical["critical_low"], critical["critical_high"].clip(upper=critical["largest"])
+    ax.vlines(critical["examples"], low, high, lw=1.2, **look)
+    rest = critical[np.isinf(critical["critical_batch_size"])]
+    style.add_marks(ax, rest, "examples", "largest", marker="^", ms=7, mfc="none", **look)
+    ends = critical["critical_batch_size"].clip(upper=critical["largest"])
+    style.name_ends(ax, [("critical batch size", critical["examples"].iloc[-1], ends.iloc[-1])])
+
+
+def critical_chart(analysis: Analysis) -> Chart | None:
+    """Return the chart of the critical batch size along training, as branches measure it."""
+    _, critical, noise = analysis.scaling.branched
+    critical = critical.dropna(subset="critical_batch_size")
+    if critical.empty:
+        return None
+    noise = noise.assign(reading=[_noise_reading(row) for row in noise.to_dict("records")])
+    tolerance = percent(analysis.study.branch_tolerance or 0.0)
+    seeds = plural(critical["seeds"].max(), "seed")
+    readings = [_critical_reading(row) for row in critical.to_dict("records")]
+    return Chart(
+        name="critical-batch-size",
+        heading="Critical batch size along training",
+        finding=_critical_finding(critical),
+        caption=sentences(
+            f"From each point the run of batch size {critical['batch_size'].iloc[0]} was continued "
+            "with larger batches. Squares: the largest whose training loss stays within "
+            f"{tolerance} of the run's, with its 95% interval over {seeds} (Merrill et al. 2025). "
+            "Triangles: no branch was worse.",
+            not noise.empty and "Blue: the noise scale of the same runs; hollow: B_noise.",
+        ),
+        description="; ".join(readings),
+        table=critical.assign(reading=readings),
+        figure=partial(critical_along_training, noise=noise),
+        right=style.NAMED,
+    )
+
+
+def _critical_reading(row: Row) -> str:
+    passed = f"after {count(row['examples'])} examples"
+    if math.isinf(row["critical_batch_size"]):
+        return f"{passed}: at least {row['largest']}"
+    ends = Ends(row["critical_low"], row["critical_high"])
+    span = "" if math.isnan(ends.low) else f" (95% CI {range_span(ends)})"
+    return f"{passed}: {significant(row['critical_batch_size'], 2)}{span}"
+
+
+def _critical_finding(critical: pd.DataFrame) -> str:
+    first, last = critical.iloc[0], critical.iloc[-1]
+    texts = [
+        "at least " * math.isinf(row["critical_batch_size"])
+        + significant(min(row["critical_batch_size"], row["largest"]), 2)
+        + f" after {count(row['examples'])} examples"
+        for row in (first, last)
+    ]
+    if len(critical) == 1:
+        return f"The critical batch size is {texts[0]}"
+    return f"The critical batch size is {' and '.join(texts)}"
 
 
 def _noise_reading(row: Row) -> str:

@@ -8,7 +8,7 @@ from itertools import islice
 from reports.charts._accuracy import accuracy_chart, accuracy_time_chart
 from reports.charts._cluster import workers_chart
 from reports.charts._curves import curves_chart
-from reports.charts._scaling import noise_chart, steps_chart, time_chart
+from reports.charts._scaling import critical_chart, noise_chart, steps_chart, time_chart
 from reports.charts._timing import seconds_per_update_chart
 from reports.charts._tuning import gap_chart, rates_chart
 from reports.charts.base import Chart
@@ -24,6 +24,7 @@ _MAKERS: tuple[Callable[[Analysis], Chart | None], ...] = (
     seconds_per_update_chart,
     budget_chart,
     noise_chart,
+    critical_chart,
     time_chart,
     gap_chart,
     workers_chart,

@@ -9,6 +9,7 @@ import pandas as pd
 
 from reports.analysis import TIMING_SUMMARY_COLUMNS
 from reports.analysis.batch_sizes import BATCH_SIZE_COLUMNS
+from reports.analysis.branched_losses import BRANCH_LOSS_COLUMNS, CRITICAL_COLUMNS
 from reports.analysis.equal_budgets import BUDGET_COLUMNS
 from reports.analysis.expected_best import EXPECTED_BEST_COLUMNS
 from reports.analysis.optima import OPTIMUM_COLUMNS
@@ -80,6 +81,8 @@ _TABLES: dict[str, _Table] = {
         lambda group: [record.crossings for record in group.scaling.targets],
     ),
     "workers": _below(SIMULATION_COLUMNS, lambda group: [group.scaling.simulation.table]),
+    "branches": _below(BRANCH_LOSS_COLUMNS[1:], lambda group: [group.scaling.branched.losses]),
+    "critical": _below(CRITICAL_COLUMNS[1:], lambda group: [group.scaling.branched.critical]),
     "noise": _below(NOISE_CURVE_COLUMNS, lambda group: [group.scaling.noise]),
     "noise-ratio": _below(
         (*CROSSING_COLUMNS[:2], *NOISE_RATIO_COLUMNS),

@@ -22,6 +22,7 @@ from reports.schema.measures import Measure, measure_of, rmse_unit
 from reports.schema.outcomes import CELL, SIZE, count_outcomes, count_seeds, has_value
 from reports.schema.results import (
     BATCH_SIZE,
+    BRANCH,
     CLASSIFICATION,
     CONFIRM,
     CURVE_COLUMNS,
@@ -52,6 +53,7 @@ from reports.schema.results import (
 
 __all__ = [
     "BATCH_SIZE",
+    "BRANCH",
     "CELL",
     "CLASSIFICATION",
     "CONFIRM",

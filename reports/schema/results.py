@@ -20,6 +20,8 @@ EXTEND = "extend"
 """Stage that tries further rates where the best lay at the edge; to a report it is exploration."""
 CONFIRM = "confirm"
 """Stage that repeats the selected learning rates on fresh seeds and computes test metrics."""
+BRANCH = "branch"
+"""Stage that continues a tuned run from several points with larger batches; it judges nothing."""
 REFINE = "refine"
 """Stage that adds fresh seeds to the confirmed rates; to a report it is confirmation."""
 
@@ -71,7 +73,7 @@ TRIAL_COLUMNS = (
         "str",
         "",
         "explore: all rates; extend: further ones; on fresh seeds confirm, refine: selected ones; "
-        "target: those that reach the target soonest.",
+        "target: those that reach the target soonest; branch: runs continued with larger batches.",
     ),
     Column("dataset", "str", "", "Name of the dataset."),
     Column("architecture", "str", "", "Layer widths, inputs first, without the bias units."),
@@ -110,6 +112,8 @@ CURVE_COLUMNS = (
     Column("gradient_squared_norm", "float64", "", "Squared norm of the true gradient, unbiased."),
     Column("curvature_trace", "float64", "", "tr(H Sigma): the Hessian times that covariance."),
     Column("gradient_curvature", "float64", "", "G'HG: curvature along the true gradient G."),
+    Column("branch_at", "float64", "examples", "Where a branch left the run, if it is of one."),
+    Column("branch_batch_size", "float64", "examples", "Batch size of the branch."),
 )
 
 RUN_COLUMNS = (
@@ -270,6 +274,8 @@ class StudyDescription:
     provenance: Mapping[str, str] = field(default_factory=dict)
     #: Workers for which the time to a target is simulated; None for none.
     cluster: Cluster | None = None
+    #: Share of the loss by which a branch may be worse than its run; None without branches.
+    branch_tolerance: float | None = None
     claims: bool = False  #: Whether the report judges the claims of the source paper.
     #: Validation metric to which updates and time are measured; None for levels that the report
     #: sets from the tuning seeds.

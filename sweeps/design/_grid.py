@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-from bpengine import BatchGrowth, Budget, Schedule
+from bpengine import Budget, Schedule
 from bpengine.network import LOSSES
-from bpengine.optim import MEMORIES, OPTIMIZERS
+from bpengine.optim import MEMORIES, OPTIMIZERS, RATE_RULES
 from bpengine.passes.compiled import NUMPY
 from sweeps.data import REGRESSION
 from sweeps.data.facts import DataFacts, Facts, key_of
 from sweeps.design._combinations import Combination, agrees, combinations
-from sweeps.design.families import Family, Group, labels_of
+from sweeps.design.families import Family, Group, Growth, labels_of
 from sweeps.design.trials import (
     EngineConfiguration,
     TrainerConfiguration,
@@ -20,7 +20,7 @@ from sweeps.design.trials import (
 )
 from sweeps.spec import StudySpecification
 from sweeps.spec.axes import AXES, BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
-from sweeps.spec.types import AUTO, FULL, PowersOfTwo, rounded
+from sweeps.spec.types import AUTO, FULL, NONE, PowersOfTwo, rounded
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,9 @@ def sizes_of(value: int | str | PowersOfTwo | None, train_items: int) -> list[in
 
 
 def _followed(rate: float, rule: str, batch_size: int, reference: int | None) -> float:
-    if rule == "none" or reference is None:
+    if rule == NONE or reference is None:
         return rate
-    ratio = batch_size / reference
-    return rounded(rate * (ratio if rule == "linear" else ratio**0.5))
+    return rounded(rate * RATE_RULES[rule](batch_size / reference))
 
 
 def family_of(
@@ -107,7 +106,7 @@ def family_of(
         "target": specification.as_gain(specification.target),
         "optimizer": optimizer,
         "schedule": schedule_of(get("schedule")),
-        "growth": _growth_of(get("growth"), facts.train_items),
+        "growth": None,
         "batch_size": 1,
         "budget": _budget(combination),
         "noise_curvature": False,
@@ -123,6 +122,7 @@ def family_of(
         get("rate_rule"),
         specification.reference_batch_size if remembers else None,
         specification.noise_curvature,
+        _growth_of(get("growth"), facts.train_items),
     )
 
 
@@ -159,8 +159,8 @@ def schedule_of(choice: ScheduleChoice) -> Schedule:
     return Schedule(**choice.model_dump(exclude_none=True))
 
 
-def _growth_of(choice: GrowthChoice | str, train_items: int) -> BatchGrowth | None:
+def _growth_of(choice: GrowthChoice | str, train_items: int) -> Growth | None:
     if isinstance(choice, str):
-        return None
+        return None if choice == NONE else Growth(choice, train_items)
     limit = train_items if choice.limit == FULL else int(choice.limit)
-    return BatchGrowth(choice.factor, choice.every, limit)
+    return Growth("", limit, choice.factor, choice.every)

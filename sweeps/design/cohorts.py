@@ -72,6 +72,10 @@ def _cost(configuration: Configuration, lanes: int) -> float:
         return limit
     evaluations = len(evaluation_cadence(configuration)) * _evaluation_cost(configuration, lanes)
     training = _training_cost(configuration, lanes, *totals_of(configuration))
+    if branching := configuration.branching:
+        # Branches are as long as a window of what came before, one for each factor.
+        share = branching.window * sum(branching.at) / branching.at[-1]
+        training *= 1 + share * len(branching.factors)
     return min(limit, training + evaluations)
 
 

@@ -31,9 +31,12 @@ def recipe_of(configuration: EngineConfiguration) -> Recipe:
 def evaluation_cadence(configuration: Configuration) -> tuple[int, ...]:
     """Return where trials are evaluated, in examples: the same for every batch size, dense early.
 
-    The end of training is a point, too, but under a budget in seconds alone.
+    The end of training is a point, too, but under a budget in seconds alone. A run that branches
+    leave is evaluated where they do.
     """
     examples, budget = configuration.train_items, configuration.budget
+    if configuration.branching:
+        return configuration.branching.at
     if not examples:
         return _rungs(configuration.batch_size, totals_of(configuration)[1])
     points = evaluation_points(examples, budget.epochs) if budget.epochs else _open_ended(examples)
@@ -55,8 +58,8 @@ def totals_of(configuration: Configuration) -> tuple[int, int]:
     updates = examples = 0
     of_epoch, budget = configuration.batch_size_of, configuration.budget
     for _, size, visited in batches(configuration.train_items or ENDLESS, of_epoch, budget):
-        updates += updates_per_epoch(visited, size)
-        examples += visited
+        updates += updates_per_epoch(len(visited), size)
+        examples += len(visited)
     return updates, examples
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 
-from bpengine import default_numerics
+from bpengine import BatchGrowth, default_numerics
 from sweeps.data.facts import Facts
 from sweeps.design._grid import groups_of
 from sweeps.design.families import Group
@@ -14,6 +15,8 @@ from sweeps.design.trials import Planned
 from sweeps.spec import StudySpecification
 
 Cell = tuple[str, int]  # label of a group and batch size
+
+Growths = Mapping[Cell, BatchGrowth]  # how batches grow that were measured
 
 Selected = list[tuple[Group, int, float]]  # groups with a batch size and its selected learning rate
 
@@ -55,13 +58,24 @@ def choices(experiment: Experiment, rates: Mapping[Cell, float]) -> Selected:
 
 
 def trials_of(
-    selected: Selected, seeds: Iterable[int], *, evaluate_test: bool = False
+    selected: Selected,
+    seeds: Iterable[int],
+    growths: Growths = MappingProxyType({}),
+    *,
+    evaluate_test: bool = False,
 ) -> list[Planned]:
-    """Return the trials of rates on these seeds; on fresh ones they have a test metric."""
+    """Return the trials of rates on these seeds; on fresh ones they have a test metric.
+
+    Batches grow as was measured where that is known.
+    """
     return [
         Planned(group.label, trial)
         for group, size, rate in selected
-        for trial in group.family.trials(size, rate, seeds, evaluate_test=evaluate_test)
+        for trial in group.family.trials(
+            *(size, rate, seeds),
+            evaluate_test=evaluate_test,
+            growth=growths.get((group.label, size)),
+        )
     ]
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from bpengine import BatchGrowth, Budget, Schedule
-from bpengine.optim import MEMORIES, share_at
+from bpengine.optim import MEMORIES, share_at, usual_rate_rule
 from sweeps.data.facts import DataFacts
 from sweeps.design.trials import (
     LATER,
+    Branching,
     Configuration,
     EngineConfiguration,
     Settings,
@@ -19,8 +21,19 @@ from sweeps.design.trials import (
     settings_of,
 )
 from sweeps.errors import counted, pairs_text
+from sweeps.spec.axes import MEASURED, SEESAW
 
+SLACK = 1e-9  # relative: a schedule that halves the rate may miss the half by a last bit
 DECIMALS = 12  # of a computed share: no machine's last bit decides which trial it is
+
+
+class Growth(NamedTuple):
+    """How batches grow along training, whatever their size at first."""
+
+    kind: str  # `measured`, `seesaw`, or "" for by a factor
+    limit: int  # largest batch size
+    factor: int = 2
+    every: int = 1  # epochs between two multiplications
 
 
 @dataclass(frozen=True)
@@ -28,11 +41,12 @@ class Family:
     """What the cells of a group share: all but batch size, learning rate and seed."""
 
     facts: DataFacts
-    shared: Configuration  # with batch size 1, and growth whether or not it has an effect
+    shared: Configuration  # with batch size 1, and without growth
     hyperparameters: tuple[tuple[str, Any], ...]  # all of them, or a trainer's parameters; sorted
     rate_rule: str  # how learning rates follow the batch size: none, linear or sqrt
     memory_reference: int | None = None  # where memory is in examples: see GroupDescription
     noise_curvature: bool = False  # whether runs on fresh seeds measure it
+    growth: Growth | None = None
 
     @property
     def network(self) -> EngineConfiguration:
@@ -40,21 +54,51 @@ class Family:
         assert isinstance(self.shared, EngineConfiguration)  # noqa: S101 - who asks knows
         return self.shared
 
+    @property
+    def can_branch(self) -> bool:
+        """Whether a run can be continued with another batch size, and a rate that follows it."""
+        shared, growth = self.shared, self.growth
+        return not isinstance(shared, EngineConfiguration) or (
+            (shared.schedule, shared.reduction, shared.local_updates) == (Schedule(), "mean", 1)
+            and (growth is None or growth.kind == MEASURED)
+        )
+
     def configuration(self, batch_size: int, *, evaluate_test: bool = False) -> Configuration:
         """Return what the trials of a batch size share; curvature is for fresh seeds alone."""
         shared = replace(self.shared, evaluate_test=evaluate_test, batch_size=batch_size)
         if not isinstance(shared, EngineConfiguration):
             return shared
-        growth = self._growth(shared.growth, batch_size)
         curvature = evaluate_test and self.noise_curvature
-        return replace(shared, growth=growth, noise_curvature=curvature)
+        return replace(shared, growth=self._growth(batch_size), noise_curvature=curvature)
 
-    def _growth(self, growth: BatchGrowth | None, batch_size: int) -> BatchGrowth | None:
-        # Growth that never happens is none: the trials are the same.
-        epochs = self.shared.budget.epochs
-        if growth is None or batch_size * growth.factor > growth.limit:
+    def _growth(self, batch_size: int) -> BatchGrowth | None:
+        if self.growth is None or self.growth.kind == MEASURED:
             return None
-        return None if epochs is not None and epochs <= growth.every else growth
+        if self.growth.kind == SEESAW:
+            rule = usual_rate_rule(self.network.optimizer)
+            return self.growing(batch_size, self._seesaw(batch_size, self.growth.limit), rule)
+        _, limit, factor, every = self.growth
+        growth = BatchGrowth.repeated(batch_size, factor, every, limit)
+        return growth and self.growing(batch_size, growth.steps)
+
+    def growing(
+        self, batch_size: int, steps: Iterable[tuple[int, int]], rate_rule: str = "none"
+    ) -> BatchGrowth | None:
+        """Return a growth without the steps that never come, None if there is no other."""
+        epochs, size, kept = self.shared.budget.epochs or math.inf, batch_size, []
+        for epoch, larger in steps:
+            if size < larger and epoch < epochs:
+                size = larger
+                kept.append((epoch, larger))
+        return BatchGrowth(tuple(kept), rate_rule) if kept else None
+
+    def _seesaw(self, batch_size: int, limit: int) -> Iterator[tuple[int, int]]:
+        """Yield for each epoch the batch size, doubled where the schedule has halved the rate."""
+        # Meterez et al. 2025, Seesaw, algorithm 1.
+        epochs = self.shared.budget.epochs or 0
+        for epoch in range(1, epochs):
+            halved = 1 / max(self.network.schedule.factor(epoch, epochs), 1 / limit)
+            yield epoch, doubled(batch_size, min(batch_size * halved * (1 + SLACK), limit))
 
     def hyperparameters_at(self, batch_size: int) -> dict[str, float]:
         """Return the optimizer's hyperparameters as they are used at a batch size, by name."""
@@ -68,15 +112,43 @@ class Family:
         }
 
     def trials(
-        self, batch_size: int, rate: float, seeds: Iterable[int], *, evaluate_test: bool = False
+        self,
+        batch_size: int,
+        rate: float,
+        seeds: Iterable[int],
+        *,
+        evaluate_test: bool = False,
+        growth: BatchGrowth | None = None,
+        branching: Branching | None = None,
     ) -> list[Trial]:
-        """Return the trials of a cell."""
+        """Return the trials of a cell, with a measured growth, or as runs that branches leave."""
         configuration = self.configuration(batch_size, evaluate_test=evaluate_test)
+        if growth and isinstance(configuration, EngineConfiguration):
+            configuration = replace(configuration, growth=growth)
+        if branching:
+            configuration = _branched(configuration, branching, curvature=self.noise_curvature)
         settings: Settings = (("learning_rate", rate),)
         if isinstance(configuration, EngineConfiguration):
             given = self.hyperparameters_at(batch_size)
             settings = settings_of(configuration.optimizer, rate, given)
         return [Trial(configuration, settings, seed) for seed in seeds]
+
+
+def doubled(batch_size: int, limit: float) -> int:
+    """Return a batch size as often doubled as a limit allows."""
+    return batch_size * 2 ** max(0, int(math.log2(limit / batch_size)))
+
+
+def _branched(
+    configuration: Configuration, branching: Branching, *, curvature: bool
+) -> Configuration:
+    changes: dict[str, Any] = {
+        "branching": branching,
+        "budget": Budget(examples=branching.at[-1]),
+    }
+    if isinstance(configuration, EngineConfiguration):
+        changes |= {"growth": None, "target": None, "patience": None, "noise_curvature": curvature}
+    return replace(configuration, **changes)
 
 
 @dataclass(frozen=True)
@@ -149,7 +221,7 @@ _ASPECTS: tuple[Texts, ...] = (
     _each(lambda family: family.network.optimizer),
     _differing(lambda family: dict(family.hyperparameters)),
     _each(lambda family: schedule_text(family.network.schedule) or _CONSTANT_RATE),
-    _each(lambda family: growth_text(family.network.growth) or _CONSTANT_BATCHES),
+    _each(lambda family: growth_text(family.growth) or _CONSTANT_BATCHES),
     _each(lambda family: _RULES[family.rate_rule]),
     _each(lambda family: "memory in examples" if family.memory_reference else _MEMORY),
     _each(lambda family: counted(family.network.shards, "shard")),
@@ -180,10 +252,10 @@ def schedule_text(schedule: Schedule) -> str:
     return ", after ".join(filter(None, (text, warmup)))
 
 
-def growth_text(growth: BatchGrowth | None) -> str:
+def growth_text(growth: Growth | None) -> str:
     """Return a growth of the batch size in words, nothing if there is none."""
-    if growth is None:
-        return ""
+    if growth is None or growth.kind:
+        return {MEASURED: "measured growth", SEESAW: "seesaw"}[growth.kind] if growth else ""
     every = counted(growth.every, "epoch")
     return f"batches times {growth.factor} every {every} up to {growth.limit}"
 

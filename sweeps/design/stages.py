@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
+from bpengine import BatchGrowth
+from bpengine.optim import usual_rate_rule
 from reports.analysis import select_rates, summarise_cells
 from reports.analysis.batch_sizes import later_half, reference_size
+from reports.analysis.branched_losses import branch_losses, critical_batch_sizes
 from reports.analysis.selection import SELECTION_COLUMNS
 from reports.analysis.target_rates import Goal, unconfirmed_rates
 from reports.analysis.tuning_checks import coarse_grids
 from reports.schema import (
+    BRANCH,
     CELL,
     CONFIRM,
     EXPLORE,
@@ -33,15 +37,17 @@ from reports.stats.non_inferiority import WORSE, seeds_by_spread, shortfall
 from sweeps.design.experiment import (
     Cell,
     Experiment,
+    Growths,
     Selected,
     choices,
     refinement_seeds,
     trials_of,
 )
-from sweeps.design.families import Group
-from sweeps.design.trials import Planned
+from sweeps.design.families import Group, doubled
+from sweeps.design.trials import Branching, EngineConfiguration, Planned
 from sweeps.spec import StudySpecification
-from sweeps.spec.types import LARGEST_RATE, SMALLEST_RATE, rounded
+from sweeps.spec.axes import MEASURED
+from sweeps.spec.types import LARGEST_RATE, SMALLEST_RATE, BranchChoice, rounded
 
 Curves = Callable[[Iterable[str]], pd.DataFrame]  # the curves of trials
 
@@ -73,15 +79,66 @@ def derived(
             yield EXTEND, trials_of(choices(experiment, added), specification.seeds)
             for cell, rate in added.items():
                 tried[cell].append(rate)
-    selected = choices(experiment, best)
+    selected, growths = choices(experiment, best), dict[Cell, BatchGrowth]()
+    if isinstance(specification.branch, BranchChoice):
+        branched = _branched(specification.branch, experiment, best)
+        yield BRANCH, branched
+        names = [trial.identity for _, trial in branched]
+        losses = branch_losses(table(), curves(names))
+        growths = _measured(experiment, losses, specification.branch)
     if specification.confirmation_seeds:
-        yield CONFIRM, trials_of(selected, specification.confirmation_seeds, evaluate_test=True)
-        further = _refined(experiment, selected, ranking, table)
+        fresh = specification.confirmation_seeds
+        yield CONFIRM, trials_of(selected, fresh, growths, evaluate_test=True)
+        further = _refined(experiment, selected, growths, ranking, table)
         if further:
             yield REFINE, further
-        quickest = _quickest(experiment, ranking, table, curves)
+        quickest = _quickest(experiment, growths, ranking, table, curves)
         if quickest:
             yield TARGET, quickest
+
+
+def _branched(
+    choice: BranchChoice, experiment: Experiment, best: Mapping[Cell, float]
+) -> list[Planned]:
+    """Return a run of each group at the rate of its batch size, which branches leave."""
+    specification, planned = experiment.specification, list[Planned]()
+    for group in experiment.groups:
+        shared, size = group.family.shared, choice.batch_size or min(group.grid)
+        at = sorted({max(size, round(part * shared.train_items)) for part in choice.at})
+        rule = choice.rate_rule or "sqrt"
+        if isinstance(shared, EngineConfiguration) and not choice.rate_rule:
+            rule = usual_rate_rule(shared.optimizer)
+        branching = Branching(tuple(at), (1, *sorted(choice.factors)), choice.window, rule)
+        seeds = specification.confirmation_seeds or specification.seeds
+        rate = best.get((group.label, size))
+        if rate is not None and group.family.can_branch:
+            trials = group.family.trials(size, rate, seeds, branching=branching)
+            planned += [Planned(group.label, trial) for trial in trials]
+    return planned
+
+
+def _measured(
+    experiment: Experiment, losses: pd.DataFrame, choice: BranchChoice
+) -> dict[Cell, BatchGrowth]:
+    """Return how the batches of groups grow whose growth is measured."""
+    growths = {}
+    critical = critical_batch_sizes(losses, choice.tolerance)
+    critical = critical.dropna(subset="critical_batch_size")
+    for group in experiment.groups:
+        family = group.family
+        if family.growth is None or family.growth.kind != MEASURED:
+            continue
+        rows = critical[critical["group"] == group.label]
+        # No branch shows what lies beyond the largest, nor may a batch hold more than there is.
+        limits = rows["critical_batch_size"].clip(upper=rows["largest"]).cummax()
+        epochs = -(-rows["examples"] // family.shared.train_items)
+        for size in group.grid:
+            sizes = [doubled(size, limit) for limit in limits.clip(lower=size)]
+            rule = choice.rate_rule or usual_rate_rule(family.network.optimizer)
+            growth = family.growing(size, zip(epochs, sizes, strict=True), rule)
+            if growth is not None:
+                growths[group.label, size] = growth
+    return growths
 
 
 def _seeds_of_cells(experiment: Experiment) -> pd.Series:
@@ -161,7 +218,11 @@ def _rates_between(
 
 
 def _quickest(
-    experiment: Experiment, ranking: pd.DataFrame, table: Callable[[], pd.DataFrame], curves: Curves
+    experiment: Experiment,
+    growths: Growths,
+    ranking: pd.DataFrame,
+    table: Callable[[], pd.DataFrame],
+    curves: Curves,
 ) -> list[Planned]:
     """Return trials of the rates that reach the target soonest, where others are confirmed."""
     specification = experiment.specification
@@ -174,12 +235,13 @@ def _quickest(
     seeds = _seeds_of_cells(experiment)
     rates = unconfirmed_rates(trials, curves(trials["trial"]), seeds, ranking, goal)
     wanted = choices(experiment, _by_cell(rates, "target_rate"))
-    return trials_of(wanted, specification.confirmation_seeds)
+    return trials_of(wanted, specification.confirmation_seeds, growths)
 
 
 def _refined(
     experiment: Experiment,
     selected: Selected,
+    growths: Growths,
     ranking: pd.DataFrame,
     table: Callable[[], pd.DataFrame],
 ) -> list[Planned]:
@@ -193,7 +255,7 @@ def _refined(
         values = fresh[fresh["group"] == group.label]
         sizes, count = contenders(experiment.specification, group, ranked, values)
         chosen = [choice for choice in selected if choice[0] is group and choice[1] in sizes]
-        planned += trials_of(chosen, seeds[:count], evaluate_test=True)
+        planned += trials_of(chosen, seeds[:count], growths, evaluate_test=True)
     return planned
 
 

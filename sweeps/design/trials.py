@@ -32,6 +32,16 @@ def settings_of(optimizer: str, learning_rate: float, given: Mapping[str, float]
     return tuple(sorted((name, float(value)) for name, value in full.items()))
 
 
+@dataclass(frozen=True)
+class Branching:
+    """Where a run is continued with larger batches."""
+
+    at: tuple[int, ...]  # examples after which branches leave the run, ascending
+    factors: tuple[int, ...]  # of the batch size, ascending; the first is 1
+    window: float  # length of a branch, as a share of the examples before it
+    rate_rule: str  # how the rate follows the batch size: name in `RATE_RULES`
+
+
 @dataclass(frozen=True, kw_only=True)
 class Configuration(ABC):
     """What the trials of a cohort share, whoever trains them."""
@@ -44,6 +54,7 @@ class Configuration(ABC):
     batch_size: int
     budget: Budget
     numerics: str  # what turns the settings into a result, with its version
+    branching: Branching | None = None
 
     def batch_size_of(self, _epoch: int) -> int:
         """Return the batch size of an epoch, counted from 0."""

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-from reports.schema import CONFIRM, EXPLORE, REFINE, TARGET
+from reports.schema import BRANCH, CONFIRM, EXPLORE, REFINE, TARGET
 from reports.schema.results import EXTEND
 from sweeps.errors import write
 from sweeps.spec import StudySpecification
+from sweeps.spec.types import NONE
 
 LINE_SECONDS = 30.0
 LINE_SHARE = 0.05
@@ -20,16 +21,19 @@ LEAST_SECONDS = 2.0
 
 
 TUNING, CONFIRMING = "Tuning learning rates", "Confirming on fresh seeds"
-MEASURING = "Measuring update times"
-_STEPS = dict.fromkeys((EXPLORE, EXTEND), TUNING) | dict.fromkeys(
-    (CONFIRM, REFINE, TARGET), CONFIRMING
-)
+BRANCHING, MEASURING = "Measuring critical batch sizes", "Measuring update times"
+_STEPS = {
+    **dict.fromkeys((EXPLORE, EXTEND), TUNING),
+    BRANCH: BRANCHING,
+    **dict.fromkeys((CONFIRM, REFINE, TARGET), CONFIRMING),
+}
 
 
 def step_title(specification: StudySpecification, stage: str = "") -> str:
     """Return what a stage, or else the benchmark, is for a reader, and which step of how many."""
     wanted = {
         TUNING: specification.explore,
+        BRANCHING: specification.branch != NONE,
         CONFIRMING: bool(specification.confirmation_seeds),
         MEASURING: specification.timing,
     }

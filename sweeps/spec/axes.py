@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from bpengine.network import ACTIVATIONS, INITIALISERS, LOSSES, REDUCTIONS
 from bpengine.optim import OPTIMIZERS
@@ -19,10 +19,10 @@ from sweeps.spec.types import (
     NONE,
     Axis,
     BatchSize,
+    BranchChoice,
     Count,
     Hidden,
     LogSpace,
-    NoneOr,
     NotNegative,
     Positive,
     PowersOfTwo,
@@ -33,6 +33,7 @@ from sweeps.spec.types import (
     SizeOrFull,
     key,
     lists,
+    name_or_table,
 )
 
 
@@ -93,6 +94,9 @@ class ScheduleChoice(Strict):
     @classmethod
     def _by_name(cls, value: object) -> object:
         return {"kind": value} if isinstance(value, str) else value
+
+
+MEASURED, SEESAW = "measured", "seesaw"  # growth along what is measured, and with the schedule
 
 
 class GrowthChoice(Strict):
@@ -156,8 +160,18 @@ class Axes(Strict):
         (ScheduleChoice(kind="constant"),),
         "how the learning rate changes along training: a name, or a table",
     )
-    growth: Axis[NoneOr[GrowthChoice]] = key(
-        (NONE,), "how the batch size grows along training: `none`, or a table", section="Batches"
+    growth: Axis[
+        Annotated[
+            Annotated[str, OneOf((NONE, MEASURED, SEESAW), otherwise="a table"), Tag("<name>")]
+            | Annotated[GrowthChoice, Tag("<table>")],
+            Discriminator(name_or_table),
+        ]
+    ] = key(
+        (NONE,),
+        "how the batch size grows along training: `none`, a table, `measured`, which doubles it on "
+        "fresh seeds as far as the critical batch size that `branch` measures allows, or `seesaw`, "
+        "which doubles it where the schedule has halved the rate; with both the rate grows, too",
+        section="Batches",
     )
     batch_sizes: Axis[BatchSize] = key(
         (),
@@ -227,6 +241,7 @@ BUDGETS = ("epochs", "updates", "examples", "seconds")
 """Axes that limit training; it ends at the first limit that is reached."""
 
 TABLES: Mapping[str, type[Strict]] = {
+    "branch": BranchChoice,
     "optimizer": OptimizerChoice,
     "schedule": ScheduleChoice,
     "growth": GrowthChoice,

@@ -24,6 +24,7 @@ from sweeps.spec.types import (
     MOST_VALUES,
     NEGATIVE,
     NONE,
+    BranchChoice,
     Count,
     Metric,
     MetricChoice,
@@ -237,6 +238,13 @@ class StudySpecification(Axes):
         False,
         "whether runs on fresh seeds also measure the noise scale B_noise, which takes "
         "account of curvature; an evaluation costs about 50 passes over the `noise_examples`",
+    )
+    branch: NoneOr[BranchChoice] = key(
+        NONE,
+        "table of where the tuned run is continued with larger batches, `{at = [1, 5]}` for the "
+        "usual ones, which measures the critical batch size along training (docs/branching.md)",
+        example="{at = [0.5, 2, 8], factors = [2, 4, 8, 16]}",
+        section="Stages",
     )
     trial_seconds: Positive | None = key(
         None,

@@ -192,6 +192,27 @@ class SimulatedCluster(Strict):
     )
 
 
+class BranchChoice(Strict):
+    """Where training is continued with larger batches, to see which of them still do as well."""
+
+    at: Axis[Positive] = Field(
+        description="passes over the training set after which branches leave the run"
+    )
+    factors: Axis[Annotated[int, Field(ge=2)]] = key(
+        tuple(2**power for power in range(1, 7)), "by what the batch size is multiplied"
+    )
+    window: Positive = key(0.1, "length of a branch", unit="share of the examples before it")
+    tolerance: Positive = key(
+        0.01, "by how much a branch may have a larger loss than the run", unit="share of the loss"
+    )
+    batch_size: Count | None = key(
+        None, "batch size of the run; the smallest if not given", unit="examples"
+    )
+    rate_rule: Annotated[str, OneOf((NONE, "linear", "sqrt"))] | None = key(
+        None, "how the rate follows the batch size; `sqrt` with Adam and its like, or `linear`"
+    )
+
+
 def _metric_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z]\w{0,39}", name) or name.startswith(NEGATIVE):
         raise PydanticCustomError(
@@ -209,16 +230,21 @@ class MetricChoice(Strict):
     goal: Annotated[str, OneOf((MAXIMIZE, MINIMIZE))] = Field(description="what is better")
 
 
+def name_or_table(value: object) -> str:
+    """Return the tag of a value that is a name or a table."""
+    return "<name>" if isinstance(value, str) else "<table>"
+
+
 Metric = Annotated[
     Annotated[str, OneOf(tuple(chain(*METRICS.values())), otherwise="a table"), Tag("<name>")]
     | Annotated[MetricChoice, Tag("<table>")],
-    Discriminator(lambda value: "<name>" if isinstance(value, str) else "<table>"),
+    Discriminator(name_or_table),
 ]
 
 NoneOr = Annotated[
     Annotated[Annotated[str, OneOf((NONE,), otherwise="a table")], Tag("<name>")]
     | Annotated[T, Tag("<table>")],
-    Discriminator(lambda value: "<name>" if isinstance(value, str) else "<table>"),
+    Discriminator(name_or_table),
 ]
 
 

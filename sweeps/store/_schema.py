@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from reports.schema import TIMING_COLUMNS, TRIAL_COLUMNS, Column
 
 APPLICATION_ID = 0x62707377  # "bpsw"
-FORMAT = 4
+FORMAT = 5
 
 DIGEST = Column("digest", "str", "", "Of all other columns.")
 

@@ -199,13 +199,13 @@ _REPEATED = (*_SETTINGS, "learning_rate", "seed")
 
 
 def _is_possible_curve(curve: bytes) -> bool:
-    counts = points_of(curve)[:, :2]
-    if not len(counts):
-        return True
+    points = points_of(curve)
+    # The run comes before its branches, which count on from where they left it.
+    counts, run = points[:, :2], points[np.isnan(points[:, -1]), :2]
     return bool(
-        (counts[0] >= 0).all()
-        and (counts[-1] <= _LARGEST).all()
-        and (counts[1:] >= counts[:-1]).all()
+        (counts >= 0).all()
+        and (counts <= _LARGEST).all()
+        and (run[1:] >= run[:-1]).all()
         and (counts == np.floor(counts)).all()
     )
 

@@ -270,7 +270,7 @@ def describe(
         if trial.identity in ended:
             refined[label].setdefault(trial.configuration.batch_size, []).append(trial.seed)
     names = dict.fromkeys(facts.source.name for facts in experiment.data.values())
-    simulated = specification.simulated_cluster
+    simulated, branch = specification.simulated_cluster, specification.branch
     planned = sum(map(len, stages.values()))
     if CONFIRM not in stages:
         # So many are certain to come.
@@ -283,6 +283,7 @@ def describe(
         "specification": stored["specification"],
         "cluster": None if isinstance(simulated, str) else Cluster(**simulated.model_dump()),
         "target_metric": specification.as_gain(specification.target_metric),
+        "branch_tolerance": None if isinstance(branch, str) else branch.tolerance,
     }
     return StudyDescription(**values)
 
@@ -329,7 +330,7 @@ def _of_network(family: Family) -> dict[str, Any]:
         "split_seed": facts.preparation.split_seed,
         "gradient_bytes": network.architecture.parameter_count * np.dtype(network.dtype).itemsize,
         "memory_reference": family.memory_reference,
-        "growth": growth_text(network.growth),
+        "growth": growth_text(family.growth),
         "further": pairs_text(network.further),
         "memories": MEMORIES,
     }

@@ -20,9 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from bpengine.network import Array
 from sweeps.data.trainer_code import digest_of, files_of
 from sweeps.design import Cohort, Trial
 from sweeps.errors import shown
+from sweeps.worker.branching import branches_at, in_branch
 from sweeps.worker.train import CURVE_WIDTH, DIVERGED, OK, TIMEOUT, Outcome
 from sweeps.worker.trainer import Clock, Evaluation, OutOfTimeError, TrainerError, TrainerTrial
 from sweeps.worker.workspace import Workspace
@@ -37,9 +39,13 @@ def run_trainer(
     (trial,) = cohort.trials
     clock, began = Clock(trial_seconds), time.time()
     with alone(), folder_of(workspace, trial.identity) as folder:
-        given = TrainerTrial.of(trial, folder, clock)
-        late = not _carry_out(trial, given, _Record(folder))
+        given, branches = TrainerTrial.of(trial, folder, clock), list[Array]()
+        if trial.configuration.branching:
+            late = not _carry_out_branches(trial, given, branches)
+        else:
+            late = not _carry_out(trial, given, _Record(folder))
     outcome = _outcome(trial, given, late=late)
+    outcome = replace(outcome, curve=np.vstack([outcome.curve, *branches]))
     return [replace(outcome, train_seconds=clock.seconds, started=began, ended=time.time())]
 
 
@@ -65,17 +71,64 @@ class _Record:
             half.replace(self._path)
 
 
-def _carry_out(trial: Trial, given: TrainerTrial, record: _Record) -> bool:
+def _carry_out_branches(trial: Trial, given: TrainerTrial, branches: list[Array]) -> bool:
+    """Train from point to point, and from each with larger batches; return whether in time."""
+    configuration = trial.configuration
+    state: Path | None = None
+    for point in configuration.branching.at if configuration.branching else ():
+        saved = given.folder / f"state-{point}"
+        part = replace(given, load_from=state, save_to=saved, examples=point, cadence=(point,))
+        if not _carry_out_part(trial, given, part):
+            return False
+        last = given.evaluations[-1]
+        if last.diverged:
+            return True
+        if not saved.exists():
+            raise TrainerError(
+                "The study has `branch`, but the trainer did not write its state to "
+                "`trial.save_to` before its last evaluation."
+            )
+        state = saved
+        for branch in branches_at(configuration, last.examples, configuration.train_items):
+            branched = replace(given, evaluations=[])
+            part = replace(
+                given,
+                load_from=state,
+                examples=branch.points[-1],
+                cadence=branch.points[::-1],
+                batch_size=branch.batch_size,
+                learning_rate=branch.rate_factor * trial.learning_rate,
+            )
+            if not _carry_out_part(trial, branched, part):
+                return False
+            curve = np.array([each.point for each in branched.evaluations])[:, :-2]
+            diverged = branched.evaluations[-1].diverged
+            branches.append(in_branch(curve, branch, diverged=diverged))
+    return True
+
+
+def _carry_out_part(trial: Trial, whole: TrainerTrial, part: TrainerTrial) -> bool:
+    """Train a part of a run, whose evaluations the whole takes."""
+    part.evaluations, part.begun = [], False
+    in_time = _carry_out(trial, part)
+    whole.evaluations += part.evaluations
+    if in_time and not part.evaluations:
+        raise TrainerError("The trainer yielded no evaluation.")
+    return in_time
+
+
+def _carry_out(trial: Trial, given: TrainerTrial, record: _Record | None = None) -> bool:
     """Train to the end of the budget and return whether that was in time."""
     clock, evaluations = given.clock, given.evaluations
-    evaluations += record.read()
+    evaluations += record.read() if record else []
     try:
         with ExitStack() as stack:
             for evaluation in yielded(trial, given, stack):
                 clock.stop()
                 _check(evaluation, given)
                 evaluations.append(evaluation)
-                record.keep(evaluations)
+                if record:
+                    record.keep(evaluations)
                 if evaluation.diverged or evaluation.examples >= given.examples:
                     break
                 clock.start()

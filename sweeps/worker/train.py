@@ -20,6 +20,7 @@ from sweeps.design import Cohort, EngineConfiguration
 from sweeps.design.engine_recipe import recipe_of
 from sweeps.errors import DataError, EnvironmentFailedError
 from sweeps.machine import threads
+from sweeps.worker.branching import Branch, branch_runs, in_branch
 from sweeps.worker.checkpoints import (
     EVERY_SECONDS,
     checkpoint_path,
@@ -31,9 +32,10 @@ from sweeps.worker.workspace import Workspace, handed_over
 
 OK, DIVERGED, ERROR, CRASHED, TIMEOUT = "ok", "diverged", "error", "crashed", "timeout"
 
-CURVE_WIDTH = len(fields(Curves))
+CURVE_WIDTH = len(fields(Curves)) + 2
 """Columns of a curve: examples, updates, train loss and metric, validation loss and metric,
-gradient trace, squared norm of the gradient, curvature trace, curvature along the gradient."""
+gradient trace, squared norm of the gradient, curvature trace, curvature along the gradient; of a
+branch, where it left the run, and its batch size."""
 
 _METRICS = [3, 5]  # among them
 _SETS = ("train", "validation", "test")
@@ -110,7 +112,11 @@ def run_cohort(
     settings = [dict(values) for values in cohort.settings]
     trainer = Trainer(configuration.architecture, splits, settings, recipe)
     limit = None if trial_seconds is None else trial_seconds * len(checkpoint.trials)
-    in_time = _train(trainer, checkpoint, limit, timed=recipe.budget.seconds is not None)
+    branches: list[tuple[Branch, Training]] = []
+    if configuration.branching:
+        in_time = _train_branches(trainer, cohort, limit, branches)
+    else:
+        in_time = _train(trainer, checkpoint, limit, timed=recipe.budget.seconds is not None)
     trained, units = trainer.result(), _units(dataset, configuration, cohort.seeds)
     seconds = trained.seconds / len(checkpoint.trials)
     late = np.full(seconds.shape, "", object)
@@ -126,6 +132,7 @@ def run_cohort(
         replace(
             _outcome(
                 *(trial, configuration, trained, tests[(..., *lane)], lane),
+                branches=branches,
                 late=late[lane],
                 unit=units[lane[0]],
             ),
@@ -213,6 +220,21 @@ def _train(trainer: Trainer, checkpoint: _Checkpoint, limit: float | None, *, ti
     return True
 
 
+def _train_branches(
+    trainer: Trainer, cohort: Cohort, limit: float | None, branches: list[tuple[Branch, Training]]
+) -> bool:
+    """Train with branches, which the list takes, and return whether that was within the limit."""
+    began = time.monotonic()
+    settings = [dict(values) for values in cohort.settings]
+    for branch in branch_runs(trainer, cohort.configuration, settings):
+        branches.append(branch)
+        if abandoned.is_set():
+            raise Abandoned
+        if limit is not None and time.monotonic() - began > limit:
+            return False
+    return True
+
+
 @functools.lru_cache(maxsize=4)
 def _dataset(source: Source, fingerprint: str, workspace: Workspace | None) -> Dataset:
     dataset = handed_over(fingerprint, workspace.data) if workspace else None
@@ -268,12 +290,14 @@ def _outcome(
     tests: Annotated[Array, "2"],
     lane: tuple[int, int],
     *,
+    branches: Sequence[tuple[Branch, Training]],
     late: str,
     unit: float,
 ) -> Outcome:
     """Return what one lane gave; when is still open."""
     diverged_at, updates = int(trained.diverged_at_update[lane]), int(trained.updates[lane])
-    curve = _curve(trained.curves, lane)
+    run = in_branch(_curve(trained.curves, lane))
+    curve = np.vstack([run, *(_branch_curve(*each, lane) for each in branches)])
     curve[:, _METRICS] *= unit
     tests = tests * [1, unit]
     outcome = replace(
@@ -288,7 +312,8 @@ def _outcome(
         return outcome
     if configuration.evaluate_test and not np.isfinite(tests[0]):
         return replace(outcome, diverged_at_update=updates)
-    judged = curve[-1] if configuration.patience is None else curve[np.argmin(curve[:, 4])]
+    run = curve[: len(run)]
+    judged = run[-1] if configuration.patience is None else run[np.argmin(run[:, 4])]
     _, judged_at, *values = judged[:6].tolist()
     return replace(
         outcome,
@@ -296,6 +321,11 @@ def _outcome(
         judged_at_update=int(judged_at),
         **dict(zip(FINAL_VALUES, (*values, *tests.tolist()), strict=True)),
     )
+
+
+def _branch_curve(branch: Branch, trained: Training, lane: tuple[int, int]) -> Array:
+    diverged = trained.diverged_at_update[lane] >= 0
+    return in_branch(_curve(trained.curves, lane), branch, diverged=diverged)
 
 
 def _curve(curves: Curves, lane: tuple[int, int]) -> Array:

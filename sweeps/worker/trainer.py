@@ -90,6 +90,10 @@ class TrainerTrial:
         evaluate_test: Whether evaluations have test values: on fresh seeds only.
         folder: Where checkpoints may lie. A trial that was cut off is called again with the same.
         timing: Whether only updates are timed; what isn't part of one may be left out.
+        load_from: State to go on from, with another batch size and learning rate, where a study has
+            `branch`; None to begin anew.
+        save_to: Where the state then is to be written, before the last evaluation is yielded, in a
+            form that the trainer reads from `load_from`; None if it isn't needed.
         training_examples: Examples of an epoch, if the study says so. A trainer may set it for
             `bpsweep recommend`.
     """
@@ -103,6 +107,8 @@ class TrainerTrial:
     evaluate_test: bool
     folder: Path
     training_examples: int = 0
+    load_from: Path | None = None
+    save_to: Path | None = None
     timing: bool = False
     metric: str = field(default="", repr=False)
     cadence: tuple[int, ...] = field(default=(), repr=False)
@@ -204,7 +210,7 @@ class TrainerTrial:
                 numbers[f"{part}_metric"] = -numbers[f"{part}_{judged}"]
         counts = (float(examples), float(self._updates(examples, updates)))
         noise = _noise(gradient_norms) if gradient_norms else (np.nan, np.nan)
-        point = (*counts, *(numbers[name] for name in _VALUES), *noise, np.nan, np.nan)
+        point = (*counts, *(numbers[name] for name in _VALUES), *noise, *[np.nan] * 4)
         test = numbers["test_loss"], numbers["test_metric"]
         return Evaluation(point, test, bool(failed), self.clock.seconds)
 

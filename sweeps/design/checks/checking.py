@@ -23,7 +23,7 @@ from sweeps.design.experiment import Experiment, refinement_seeds
 from sweeps.design.trials import fields_from
 from sweeps.errors import DataError, Problem, SpecificationError, counted, shown
 from sweeps.spec import StudySpecification, path_of
-from sweeps.spec.axes import AXES, GrowthChoice
+from sweeps.spec.axes import AXES, MEASURED, GrowthChoice
 from sweeps.spec.model import parse
 from sweeps.spec.types import (
     AUTO,
@@ -142,10 +142,29 @@ def _misfits(specification: StudySpecification, data: Facts) -> Iterator[Contrad
             yield from _of_combination(specification, cell.combination, cell.family.facts)
         yield from _of_cell(cell, specification)
     yield from _useless_exclusions(specification, cells)
+    yield from _branches(specification, kept)
     if cells and not kept:
         yield Contradiction(("exclude",), "leaves nothing to try.")
     if not specification.explore:
         yield from _choices_left(kept)
+
+
+def _branches(specification: StudySpecification, cells: Sequence[Cell]) -> Iterator[Contradiction]:
+    branch = specification.branch
+    if isinstance(branch, str) or not cells:
+        return
+    sizes = {cell.batch_size for cell in cells}
+    if branch.batch_size not in {None, *sizes}:
+        text = f"must be one of the batch sizes {sorted(sizes)}, but is {branch.batch_size}."
+        yield Contradiction(("branch", "batch_size"), text)
+    needs = "a constant `schedule`, the `reduction` 'mean' and no `local_updates`"
+    for cell in cells:
+        grows = cell.family.growth and cell.family.growth.kind == MEASURED
+        if grows and not cell.family.can_branch:
+            location = cell.combination.values["growth"].location
+            yield Contradiction(location, f"is 'measured', which needs {needs}.{_EXCLUDE}")
+    if not any(cell.family.can_branch for cell in cells):
+        yield Contradiction(("branch",), f"needs {needs}.")
 
 
 def _same_data(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:

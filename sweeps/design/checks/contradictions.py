@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from sweeps.spec.axes import (
     BUDGETS,
     EXAMPLES,
     HYPERPARAMETERS,
+    MEASURED,
+    SEESAW,
     UPDATES,
     OptimizerChoice,
     ScheduleChoice,
@@ -44,6 +47,7 @@ def contradictions(specification: StudySpecification, wrong: set[str]) -> Iterat
         _parts,
         _targets,
         _rules,
+        _growth,
         _bundles,
         _patterns,
         _choices,
@@ -92,8 +96,10 @@ def _trainer(specification: StudySpecification) -> Iterator[Contradiction]:
             yield Contradiction(("metric",), "can be a table only with `trainer`.")
         return
     named_full = any(FULL in _ends(size) for size in specification.batch_sizes)
-    if specification.training_examples is None and (specification.epochs or named_full):
-        text = f"is required by {'`epochs`' if specification.epochs else repr(FULL)}, but missing."
+    needs = {"`epochs`": specification.epochs, "`branch`": specification.branch != NONE}
+    needs[repr(FULL)] = named_full
+    if specification.training_examples is None and any(needs.values()):
+        text = f"is required by {next(name for name in needs if needs[name])}, but missing."
         yield Contradiction(("training_examples",), text)
 
 
@@ -167,6 +173,26 @@ def _rules(specification: StudySpecification) -> Iterator[Contradiction]:
             if value.value == EXAMPLES and grows:
                 text = "can't be 'examples' with `growth`: a trial keeps the same shares all along."
                 yield Contradiction(value.location, text)
+
+
+def _growth(specification: StudySpecification) -> Iterator[Contradiction]:
+    branch = specification.branch
+    for values, _ in blocks(specification):
+        most = min((value.value for value in values.get("epochs", ())), default=math.inf)
+        falls = all(
+            value.value.per == "epoch" and value.value.kind != "constant"
+            for value in values["schedule"]
+        )
+        for value in values["growth"]:
+            if value.value == MEASURED and isinstance(branch, str):
+                text = "is 'measured', which needs `branch`: it says where to measure."
+                yield Contradiction(value.location, text)
+            if value.value == SEESAW and not (falls and most < math.inf):
+                text = "is 'seesaw', which needs `epochs` and a falling `schedule` per epoch."
+                yield Contradiction(value.location, text)
+        if not isinstance(branch, str) and max(branch.at) > most:
+            text = f"must be at most {most}, the epochs of a trial, but is {max(branch.at):g}."
+            yield Contradiction(("branch", "at"), text)
 
 
 _RULES = {"rate_rule": NONE, "memory": UPDATES}  # axes and their value that needs no reference

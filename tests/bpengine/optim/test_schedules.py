@@ -102,22 +102,32 @@ def test_the_ends_of_the_ranges_are_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("growth", "sizes"),
-    [
-        (BatchGrowth(factor=2, every=3, limit=50), [10] * 3 + [20] * 3 + [40] * 7),
-        (BatchGrowth(factor=3, every=1, limit=90), [10, 30, 90, 90]),
-        (BatchGrowth(factor=2, every=1, limit=5), [10] * 8),
-    ],
-    ids=["never past the limit", "up to it", "above it from the start"],
+    ("factor", "every", "limit", "sizes"),
+    [(2, 3, 50, [10] * 3 + [20] * 3 + [40] * 7), (3, 1, 90, [10, 30, 90, 90])],
+    ids=["never past the limit", "up to it"],
 )
-def test_batches_grow_up_to_the_limit(growth: BatchGrowth, sizes: list[int]) -> None:
+def test_batches_grow_up_to_the_limit(
+    factor: int, every: int, limit: int, sizes: list[int]
+) -> None:
+    growth = BatchGrowth.repeated(10, factor, every, limit)
+    assert growth is not None
     assert [growth.batch_size(10, epoch) for epoch in range(len(sizes))] == sizes
 
 
-@pytest.mark.parametrize(("factor", "every", "limit"), [(1, 1, 8), (2, 0, 8), (2, 1, 0)])
-def test_growth_out_of_range_is_refused(factor: int, every: int, limit: int) -> None:
-    parts = ("`factor >= 2`", "`every >= 1`", "`limit >= 1`", f"{factor=}, {every=}, {limit=}")
-    refused(lambda: BatchGrowth(factor, every, limit), *parts)
+def test_a_limit_below_the_first_growth_allows_none() -> None:
+    assert BatchGrowth.repeated(10, 2, 1, 19) is None
+
+
+@pytest.mark.parametrize(("rule", "factor"), [("none", 1.0), ("linear", 4.0), ("sqrt", 2.0)])
+def test_the_rate_follows_the_batch_size(rule: str, factor: float) -> None:
+    growth = BatchGrowth(((2, 40),), rule)
+    assert [growth.rate_factor(10, epoch) for epoch in (1, 2)] == [1.0, factor]
+
+
+@pytest.mark.parametrize("steps", [(), ((0, 8),), ((1, 0),), ((2, 8), (1, 16)), ((1, 8), (1, 16))])
+def test_growth_out_of_range_is_refused(steps: tuple[tuple[int, int], ...]) -> None:
+    refused(lambda: BatchGrowth(steps), "ascending epochs", "at least 1", repr(steps))
+    refused(lambda: BatchGrowth(((1, 8),), "cubic"), "`rate_rule`", "'cubic'")
 
 
 # Schedules in training, against a loop of updates of the per-item reference
@@ -222,7 +232,7 @@ def test_a_begun_epoch_counts_as_one_of_the_budget() -> None:
 def test_training_on_growing_batches_is_a_loop_over_them(kind: str) -> None:
     # Batches of 2, 4 and 8 of ten examples: 5, 3 and 2 updates.
     (split,) = make_splits(ARCHITECTURE, [1], ITEMS)
-    growth = BatchGrowth(factor=2, every=1, limit=8)
+    growth = BatchGrowth(((1, 4), (2, 8)))
     trained = by_engine([split], Schedule(kind), growth=growth, batch_size=2)
     factors: dict[str, Callable[[int, int], float]] = {
         "constant": lambda _update, _epoch: 1,

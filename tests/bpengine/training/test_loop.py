@@ -146,8 +146,8 @@ def test_evaluating_diverged_weights_gives_no_number() -> None:
 
 REFUSALS: list[tuple[Options, list[float], str]] = [
     ({"batch_size": 24}, RATES, "at most the 23 training examples, but would hold 24"),
-    ({"batch_size": 24, "growth": BatchGrowth(2, 1, 8)}, RATES, "at most the 23 training examples"),
-    ({"growth": BatchGrowth(2, 1, 40)}, RATES, "the 23 training examples, but would hold 40"),
+    ({"batch_size": 24, "growth": BatchGrowth(((1, 8),))}, RATES, "at most the 23 training"),
+    ({"growth": BatchGrowth(((1, 40),))}, RATES, "the 23 training examples, but would hold 40"),
     ({"noise_examples": 24}, RATES, "`noise_examples` must be at most the 23"),
     ({}, [], "`settings` must not be empty"),
     ({}, [0.0], "`learning_rate` must be finite and above 0, but got 0.0"),
@@ -191,7 +191,7 @@ def cohort_options() -> dict[str, tuple[Options, list[dict[str, float]]]]:
         ),
         "lamb": ({"optimizer": "lamb"}, rates),
         "clipping": ({}, [s | {"clip_norm": 0.1} for s in rates]),
-        "growth": ({"growth": BatchGrowth(2, 1, 20)}, rates),
+        "growth": ({"growth": BatchGrowth(((1, 10), (2, 20)), "sqrt")}, rates),
         "shards": ({"shards": 3, "batch_size": 7}, rates),
         "local updates": (
             {"optimizer": "momentum", "shards": 3, "local_updates": 2, "batch_size": 7},

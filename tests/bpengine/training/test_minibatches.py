@@ -32,8 +32,8 @@ def always(size: int) -> BatchSize:
 
 
 def growing(first: int, limit: int) -> BatchSize:
-    growth = BatchGrowth(factor=2, every=1, limit=limit)
-    return lambda epoch: growth.batch_size(first, epoch)
+    growth = BatchGrowth.repeated(first, 2, 1, limit)
+    return lambda epoch: growth.batch_size(first, epoch) if growth else first
 
 
 def update_by_update(
@@ -144,7 +144,7 @@ def test_batches_count_the_examples_of_each_epoch(
     batch_size = growing(first, items) if grows else always(first)
     updates = update_by_update(items, batch_size, budget)
     expected = [
-        (epoch, batch_size(epoch), max(stop for _, _, stop, _ in in_epoch))
+        (epoch, batch_size(epoch), range(max(stop for _, _, stop, _ in in_epoch)))
         for epoch, in_epoch in itertools.groupby(updates, key=lambda update: update[0])
     ]
     assert list(batches(items, batch_size, budget)) == expected

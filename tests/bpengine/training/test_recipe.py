@@ -66,7 +66,7 @@ def test_a_cosine_alone_needs_the_length_of_training(kind: str) -> None:
 
 def test_with_growth_alone_the_batch_size_depends_on_the_epoch() -> None:
     assert [recipe().batch_size_of(epoch) for epoch in range(3)] == [8, 8, 8]
-    growing = recipe(growth=BatchGrowth(factor=2, every=2, limit=20))
+    growing = recipe(growth=BatchGrowth(((2, 16),)))
     assert [growing.batch_size_of(epoch) for epoch in range(5)] == [8, 8, 16, 16, 16]
 
 

@@ -140,7 +140,7 @@ def test_larger_batches_cost_less_and_growing_ones_too() -> None:
         for size in (1, 10, 100)
     ]
     assert sizes == sorted(sizes, reverse=True)
-    growing = replace(CONFIGURATION, growth=BatchGrowth(10, 1, 1000), budget=budget)
+    growing = replace(CONFIGURATION, growth=BatchGrowth(((1, 100), (2, 1000))), budget=budget)
     assert cohort_cost(cohort(growing)) < sizes[0]
 
 

@@ -44,7 +44,7 @@ CONFIGURATION = configuration(
     **REGRESSION,
     optimizer="momentum",
     schedule=Schedule("exponential", decay=0.5),
-    growth=BatchGrowth(2, 1, 64),
+    growth=BatchGrowth(((1, 20), (2, 40))),
     shards=2,
     local_updates=3,
     noise_examples=20,
@@ -84,7 +84,7 @@ SIZES = st.integers(1, 100)
 def test_training_is_evaluated_at_its_start_and_its_end(
     budget: Budget, size: int, grows: bool
 ) -> None:
-    growth = BatchGrowth(2, 1, 100) if grows else None
+    growth = BatchGrowth(((1, 20), (2, 100))) if grows else None
     configuration = replace(PLAIN, budget=budget, batch_size=size, growth=growth)
     points = evaluation_cadence(configuration)
     assert points[0] == 0
@@ -128,7 +128,7 @@ LIMITS: dict[str, dict[str, Any]] = {
     "epochs": {"budget": Budget(epochs=3)},
     "updates": {"budget": Budget(updates=17)},
     "examples": {"budget": Budget(examples=150)},
-    "growth": {"budget": Budget(updates=30), "growth": BatchGrowth(2, 1, 100)},
+    "growth": {"budget": Budget(updates=30), "growth": BatchGrowth(((1, 20), (2, 40)))},
 }
 
 

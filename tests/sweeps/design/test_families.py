@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bpengine import BatchGrowth, Budget, Schedule
+from bpengine import Budget, Schedule
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.families import budget_text, growth_text, schedule_text
+from sweeps.design.families import Growth, budget_text, growth_text, schedule_text
 from sweeps.errors import counted, pairs_text
 
 BASE: dict[str, Any] = {
@@ -83,7 +83,7 @@ def test_choices_in_words() -> None:
     assert schedule_text(Schedule("exponential", "epoch", decay=0.5)) == "times 0.5 every epoch"
     assert schedule_text(Schedule("inverse", decay=0.01)) == "1 / (1 + 0.01 updates)"
     assert growth_text(None) == ""
-    assert growth_text(BatchGrowth(2, 5, 64)) == "batches times 2 every 5 epochs up to 64"
+    assert growth_text(Growth("", 64, 2, 5)) == "batches times 2 every 5 epochs up to 64"
     assert budget_text(Budget(epochs=1)) == "1 epoch"
     assert budget_text(Budget(seconds=2.5)) == "2.5 s"
     assert counted(2, "seed") == "2 seeds"

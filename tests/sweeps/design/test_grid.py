@@ -212,7 +212,7 @@ def test_a_configuration_holds_what_was_asked_for() -> None:
     assert configuration.architecture.widths == (10, 8, 1)
     assert configuration.schedule == Schedule("step", "epoch", 2, 0.5, 3)
     assert configuration.growth is None
-    assert group.family.configuration(5).growth == BatchGrowth(3, 1, 100)
+    assert group.family.configuration(5).growth == BatchGrowth(((1, 15),))
     assert configuration.budget == Budget(epochs=2, updates=50)
     assert configuration.noise_curvature
     assert not group.family.configuration(40).noise_curvature

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.optim._optimizers import COMMON, OPTIMIZERS
 from sweeps.data.splits import Preparation, Source
-from sweeps.design.trials import Cohort, EngineConfiguration, Trial, settings_of
+from sweeps.design.trials import Branching, Cohort, EngineConfiguration, Trial, settings_of
 
 CONFIGURATION = configuration(
     source=Source("iris"),
@@ -44,7 +44,7 @@ OTHERS: dict[str, Any] = {
     "metric": "r2",
     "optimizer": "adam",
     "schedule": Schedule("cosine"),
-    "growth": BatchGrowth(2, 1, 64),
+    "growth": BatchGrowth(((1, 64),)),
     "batch_size": 9,
     "shards": 2,
     "local_updates": 2,
@@ -56,6 +56,7 @@ OTHERS: dict[str, Any] = {
     "dtype": "float64",
     "numerics": "numpy 6",
     "noise_curvature": True,
+    "branching": Branching((8,), (1, 2), 0.1, "sqrt"),
 }
 SAME: dict[str, Any] = {
     # The fingerprint says what the data are, wherever they lie and whatever they are called.
@@ -95,12 +96,17 @@ NESTED = (
     Budget(epochs=2, seconds=2.0),
     *(Schedule(warmup=1), Schedule(warmup=1, per="epoch"), Schedule("inverse", decay=0.2)),
     *(Schedule("step", every=every) for every in (1, 2)),
-    *(BatchGrowth(*numbers) for numbers in ((2, 1, 64), (3, 1, 64), (2, 2, 64), (2, 1, 65))),
+    *(BatchGrowth(steps) for steps in (((1, 64),), ((2, 64),), ((1, 65),), ((1, 32), (2, 64)))),
+    BatchGrowth(((1, 64),), "sqrt"),
+    *(Branching(*parts) for parts in (((8,), (1, 2), 0.1, "sqrt"), ((9,), (1, 2), 0.1, "sqrt"))),
+    *(Branching((8,), *parts) for parts in (((1, 3), 0.1, "sqrt"), ((1, 2), 0.2, "sqrt"))),
+    Branching((8,), (1, 2), 0.1, "linear"),
 )
 
 
 def test_every_field_within_a_field_counts() -> None:
     names = {Preparation: "preparation", Budget: "budget", Schedule: "schedule"}
+    names[Branching] = "branching"
     changed = {
         identity(replace(CONFIGURATION, **{names.get(type(value), "growth"): value}))
         for value in NESTED

@@ -23,6 +23,7 @@ from sweeps.errors import EnvironmentFailedError, ResourceError
 from sweeps.manage.export import EXPORTED_COLUMNS, FORMULA_STARTS, WRITERS, export
 from sweeps.store import FILE, Store
 from sweeps.store.study_results import results
+from sweeps.worker.train import CURVE_WIDTH
 
 NASTY = ('=cmd|" /C calc"!A0', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", 'a,"b"\n;', "ü\x00\x1b[2J")
 
@@ -30,8 +31,8 @@ NASTY = ('=cmd|" /C calc"!A0', "+1", "-1+2", "@SUM(A1)", "\t=1", "\r=1", 'a,"b"\
 @pytest.fixture
 def nasty(tmp_path: Path) -> Path:
     """Return a folder with results that are hard to write."""
-    planned = trials(len(NASTY))
-    curve = np.array([[0, 0, -1.5, np.nan, np.inf, -np.inf, 0.1 + 0.2, 1e-300, 0, 0]])
+    planned, rest = trials(len(NASTY)), [0] * (CURVE_WIDTH - 8)
+    curve = np.array([[0, 0, -1.5, np.nan, np.inf, -np.inf, 0.1 + 0.2, 1e-300, *rest]])
     with Store.write(tmp_path / "study", "nasty") as store:
         for trial, text in zip(planned, NASTY, strict=True):
             store.add([trial], [outcome(trial, status="error", error=text, curve=curve)])
@@ -88,9 +89,8 @@ def test_no_cell_of_csv_is_a_formula_and_no_number_is_touched(nasty: Path, tmp_p
     assert rows[-1]["test_loss"] == "-inf"
     with (tmp_path / "out" / "curves.csv").open(newline="") as file:
         point = next(csv.DictReader(file))
-    assert (
-        ",".join([*point.values()][1:]) == "0,0,-1.5,,inf,-inf,0.30000000000000004,1e-300,0.0,0.0"
-    )
+    known = "0,0,-1.5,,inf,-inf,0.30000000000000004,1e-300"
+    assert ",".join([*point.values()][1:]) == known + ",0.0" * (CURVE_WIDTH - 8)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_jsonl_is_strict_and_exact(nasty: Path, tmp_path: Path) -> None:
     assert tables["trials"][-1]["test_loss"] == "-inf"
     assert tables["trials"][-1]["diverged_at_update"] is None
     point = [*tables["curves"][0].values()][1:]
-    assert point == [0, 0, -1.5, None, "inf", "-inf", 0.1 + 0.2, 1e-300, 0.0, 0.0]
+    assert point == [0, 0, -1.5, None, "inf", "-inf", 0.1 + 0.2, 1e-300, *[0.0] * (CURVE_WIDTH - 8)]
 
 
 def test_parquet_is_exact(nasty: Path, tmp_path: Path) -> None:
@@ -147,7 +147,9 @@ def test_metrics_are_those_that_a_study_names(tmp_path: Path) -> None:
     values = {"train_metric": -3.5, "validation_metric": -4.5}
     with Store.write(tmp_path / "study", "mixed") as store:
         store.add([accuracy], [outcome(accuracy)])
-        store.add([mae], [outcome(mae, **values, curve=np.array([[36, 5, *[-0.5] * 8]]))])
+        store.add(
+            [mae], [outcome(mae, **values, curve=np.array([[36, 5, *[-0.5] * (CURVE_WIDTH - 2)]]))]
+        )
     export(tmp_path / "study", tmp_path / "out", "jsonl")
     table = read(tmp_path / "out" / "trials.jsonl")
     assert table["metric"].tolist() == ["accuracy", "mae"]

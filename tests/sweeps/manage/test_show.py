@@ -17,6 +17,7 @@ from sweeps.design.trials import Trial, settings_of
 from sweeps.errors import UsageError
 from sweeps.manage.show import inspection, inspection_lines, listed, trials_like
 from sweeps.store._store import Store
+from sweeps.worker.train import CURVE_WIDTH
 
 
 def inspected(folder: Path, trial: Trial) -> dict[str, Any]:
@@ -34,7 +35,8 @@ def test_a_trial_is_found_by_how_its_identity_starts(tmp_path: Path) -> None:
 def test_everything_of_a_trial_is_reported_as_strict_json(tmp_path: Path) -> None:
     tested = replace(configuration(), evaluate_test=True)
     trial = Trial(tested, settings_of("momentum", 0.1, {}), 7)
-    curve = np.array([[0, 0, 0.1, np.nan, np.inf, *[0] * 5], [36, 5, 0.5, 1, -np.inf, *[0] * 5]])
+    rest = [0] * (CURVE_WIDTH - 5)
+    curve = np.array([[0, 0, 0.1, np.nan, np.inf, *rest], [36, 5, 0.5, 1, -np.inf, *rest]])
     with Store.write(tmp_path, "made") as store:
         store.add([trial], [outcome(trial, test_loss=np.inf, curve=curve)])
     content = inspected(tmp_path, trial)

@@ -58,7 +58,7 @@ MISTAKES: list[tuple[str, Any, str]] = [
     ("optimizer[0].beta1[1]", [{"name": "adam", "beta1": [0.9, 1.0]}], "below 1.0, but is 1.0."),
     ("optimizer.beta", {"name": "adam", "beta": 0.9}, "Did you mean 'beta2'?"),
     ("growth.factor", {"factor": 1, "every": 2}, "at least 2, but is 1."),
-    ("growth", "some", "'none' or a table, but is 'some'."),
+    ("growth", "some", "'none', 'measured', 'seesaw' or a table"),
     ("zip[1]", ["dataset", "seeds"], f"{AXES[-1]!r}, but is 'seeds'. Did you mean 'seconds'?"),
     ("zip", ["loss"], "two or more axes, each once."),
     ("exclude[0].batch_size", [{"batch_size": 1}], "Did you mean 'batch_sizes'?"),

@@ -89,7 +89,7 @@ ALLOWED = {
     "reduction": "`mean`, `sum`",
     "schedule": "`constant`, `step`, `exponential`, `cosine`, `inverse`, table",
     "batch_sizes": "whole number, at least 1 or `full` or table",
-    "growth": "`none` or table",
+    "growth": "`none`, `measured`, `seesaw` or table",
     "learning_rates": "number, at least 1e-30 and at most 1e+30",
     "timing": "`true`, `false`",
     "target": "number",

@@ -63,8 +63,8 @@ def test_what_is_no_database_is_refused(path: Path, open_store: Opening) -> None
     ("statement", "part"),
     [
         ("PRAGMA application_id = 0", "not a study of bpsweep"),
-        ("PRAGMA user_version = 3", "format 3, but this bpsweep reads format 4"),
-        ("PRAGMA user_version = 5", "format 5, but this bpsweep reads format 4"),
+        ("PRAGMA user_version = 3", "format 3, but this bpsweep reads format 5"),
+        ("PRAGMA user_version = 6", "format 6, but this bpsweep reads format 5"),
         ("CREATE VIEW evil AS SELECT 1", "'evil'"),
         ("CREATE TRIGGER evil AFTER INSERT ON trials BEGIN DELETE FROM facts; END", "'evil'"),
         ("DROP TABLE timing", "'timing'"),

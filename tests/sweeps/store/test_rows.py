@@ -20,6 +20,7 @@ from sweeps.store.rows import (
     storable,
     strict,
 )
+from sweeps.worker.train import CURVE_WIDTH
 
 TRIAL = trials(1)[0]
 ROW = row_of(TRIAL, outcome(TRIAL))
@@ -40,15 +41,15 @@ def test_a_digest_shows_every_change(row: list[object], data: st.DataObject) -> 
     assert digest_of(changed) != digest_of(row)
 
 
-@given(st.lists(st.lists(st.floats(width=64), min_size=10, max_size=10)))
+@given(st.lists(st.lists(st.floats(width=64), min_size=CURVE_WIDTH, max_size=CURVE_WIDTH)))
 def test_curves_keep_every_bit(rows: list[list[float]]) -> None:
-    curve = np.array(rows, dtype=float).reshape(-1, 10)
+    curve = np.array(rows, dtype=float).reshape(-1, CURVE_WIDTH)
     assert points_of(curve_bytes(curve)).tobytes() == curve.tobytes()
 
 
 @pytest.mark.parametrize("dtype", ["float32", ">f8", "int64"])
 def test_curves_are_stored_alike_from_every_type(dtype: str) -> None:
-    curve = np.arange(20).reshape(2, 10)
+    curve = np.arange(2 * CURVE_WIDTH).reshape(2, CURVE_WIDTH)
     assert curve_bytes(curve.astype(dtype)) == curve_bytes(curve.astype(float))
     assert curve_bytes(np.asfortranarray(curve)) == curve_bytes(curve)
 

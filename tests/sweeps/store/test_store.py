@@ -27,6 +27,7 @@ from sweeps.store import _connection as connection
 from sweeps.store.lock import LOCK
 from sweeps.store.rows import Row, insert
 from sweeps.worker.measure import Round
+from sweeps.worker.train import CURVE_WIDTH
 
 
 def planned(several: list[Trial], group: str = "all") -> list[Planned]:
@@ -102,7 +103,8 @@ def test_without_trials_tables_have_their_columns(tmp_path: Path) -> None:
 
 def test_what_is_not_finite_survives(tmp_path: Path) -> None:
     trial = trials(1)[0]
-    curve = np.array([[0, 0, np.inf, -np.inf, np.nan, -0.0, 5e-324, 1e308, 0, 0]])
+    rest = [0] * (CURVE_WIDTH - 8)
+    curve = np.array([[0, 0, np.inf, -np.inf, np.nan, -0.0, 5e-324, 1e308, *rest]])
     given = outcome(
         trial,
         status="diverged",

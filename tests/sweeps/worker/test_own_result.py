@@ -45,7 +45,7 @@ CONFIGURATIONS = st.fixed_dictionaries(
         "schedule": st.sampled_from(
             [Schedule(), Schedule("cosine", warmup=2), Schedule("step", decay=0.5, every=3)]
         ),
-        "growth": st.sampled_from([None, BatchGrowth(2, 1, 36)]),
+        "growth": st.sampled_from([None, BatchGrowth(((1, 8), (2, 36)))]),
         "batch_size": st.sampled_from([1, 3, 8, 36]),
         "shards": st.sampled_from([1, 3]),
         "local_updates": st.sampled_from([1, 2]),
