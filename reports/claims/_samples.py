@@ -77,7 +77,7 @@ def _setting(plan: GroupDescription) -> tuple[object, ...]:
     return (
         *(plan.fingerprint, plan.hidden_layers, plan.activation, plan.output, plan.loss),
         *(plan.reduction, plan.schedule, plan.rate_rule, plan.memory_reference, plan.budget),
-        plan.train_items,
+        *(plan.decay_reference, plan.train_items),
     )
 
 

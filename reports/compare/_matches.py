@@ -131,6 +131,7 @@ def _key(analysis: Analysis) -> tuple[str, ...]:
 
 _SETTINGS = (
     *("activation", "output", "loss", "reduction", "schedule", "rate_rule", "memory_reference"),
+    "decay_reference",
     *("shards", "local_updates", "budget", "train_items", "validation_items", "test_items"),
     "further",
 )

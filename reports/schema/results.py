@@ -192,7 +192,7 @@ class GroupDescription:
     #: The optimizer's settings besides the learning rate, by name.
     hyperparameters: Mapping[str, float] = field(default_factory=dict)
     schedule: str = ""  #: How the learning rate changes during training; "" if it doesn't.
-    rate_rule: str = "none"  #: How learning rates follow the batch size: or "linear" or "sqrt".
+    rate_rule: str = "none"  #: How learning rates follow the batch size: "linear", "sqrt", "adam".
     shards: int = 1  #: Parts of a batch whose gradients are computed apart.
     local_updates: int = 1  #: Updates that a shard makes between two averagings.
     #: What every trial may use, to be read after "for": "20 epochs", "5,000 updates".
@@ -209,6 +209,9 @@ class GroupDescription:
     #: Batch size at which the optimizer keeps the shares that `hyperparameters` say, its half-life
     #: in examples being the same at all others; None if it keeps them at every update.
     memory_reference: int | None = None
+    #: Batch size with the weight decay that `hyperparameters` say; at others it decays over the
+    #: same examples. None if it is the same at all sizes.
+    decay_reference: int | None = None
     growth: str = ""  #: How batches grow along training; "" if they don't.
     #: Of a classification, the share of its most frequent class; None if not known.
     most_frequent: float | None = None

@@ -46,6 +46,8 @@ METRIC_WORDS = {
 RATE_RULES = {
     "linear": "The learning rates tried grow in proportion to the batch size.",
     "sqrt": "The learning rates tried grow with the square root of the batch size.",
+    "adam": "The learning rates tried grow with the square root of the batch size, by which "
+    "epsilon is divided (Malladi et al. 2022).",
 }
 
 
@@ -241,6 +243,10 @@ def _training(plan: GroupDescription) -> str:
         if plan.shards > 1
         else "",
         memory(plan),
+        f"The weight decay is that of batch size {plan.decay_reference} there; at others it makes "
+        "weights decay over the same examples (Bergsma et al. 2025)."
+        if plan.decay_reference
+        else "",
         f"Further settings: {visible(plan.further)}." if plan.further else "",
         last_batch(plan),
     )

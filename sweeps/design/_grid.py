@@ -7,19 +7,19 @@ from dataclasses import dataclass, fields
 
 from bpengine import Budget, Schedule
 from bpengine.network import LOSSES
-from bpengine.optim import MEMORIES, OPTIMIZERS, RATE_RULES
+from bpengine.optim import MEMORIES, OPTIMIZERS
 from bpengine.passes.compiled import NUMPY
 from sweeps.data import REGRESSION
 from sweeps.data.facts import DataFacts, Facts, key_of
 from sweeps.design._combinations import Combination, agrees, combinations
-from sweeps.design.families import Family, Group, Growth, labels_of
+from sweeps.design.families import Family, Group, Growth, labels_of, rate_factor
 from sweeps.design.trials import (
     EngineConfiguration,
     TrainerConfiguration,
     fields_from,
 )
 from sweeps.spec import StudySpecification
-from sweeps.spec.axes import AXES, BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
+from sweeps.spec.axes import ADAM, AXES, BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
 from sweeps.spec.types import AUTO, FULL, NONE, PowersOfTwo, rounded
 
 
@@ -84,7 +84,7 @@ def sizes_of(value: int | str | PowersOfTwo | None, train_items: int) -> list[in
 def _followed(rate: float, rule: str, batch_size: int, reference: int | None) -> float:
     if rule == NONE or reference is None:
         return rate
-    return rounded(rate * RATE_RULES[rule](batch_size / reference))
+    return rounded(rate * rate_factor(rule, batch_size / reference))
 
 
 def family_of(
@@ -114,7 +114,9 @@ def family_of(
     }
     shared = EngineConfiguration(**values)
     # Where nothing is remembered, it makes no difference how.
-    remembers = get("memory") == EXAMPLES and any(hyperparameters.get(name) for name in MEMORIES)
+    examples = get("memory") == EXAMPLES or get("rate_rule") == ADAM
+    remembers = examples and any(hyperparameters.get(name) for name in MEMORIES)
+    decays = get("weight_decay_rule") != NONE and hyperparameters["weight_decay"]
     return Family(
         facts,
         shared,
@@ -123,6 +125,7 @@ def family_of(
         specification.reference_batch_size if remembers else None,
         specification.noise_curvature,
         _growth_of(get("growth"), facts.train_items),
+        specification.reference_batch_size if decays else None,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from bpengine import BatchGrowth, Budget, Schedule
-from bpengine.optim import MEMORIES, share_at, usual_rate_rule
+from bpengine.optim import MEMORIES, RATE_RULES, share_at, usual_rate_rule
 from sweeps.data.facts import DataFacts
 from sweeps.design.trials import (
     LATER,
@@ -21,7 +21,8 @@ from sweeps.design.trials import (
     settings_of,
 )
 from sweeps.errors import counted, pairs_text
-from sweeps.spec.axes import MEASURED, SEESAW
+from sweeps.spec.axes import ADAM, MEASURED, SEESAW
+from sweeps.spec.types import rounded
 
 SLACK = 1e-9  # relative: a schedule that halves the rate may miss the half by a last bit
 DECIMALS = 12  # of a computed share: no machine's last bit decides which trial it is
@@ -43,10 +44,11 @@ class Family:
     facts: DataFacts
     shared: Configuration  # with batch size 1, and without growth
     hyperparameters: tuple[tuple[str, Any], ...]  # all of them, or a trainer's parameters; sorted
-    rate_rule: str  # how learning rates follow the batch size: none, linear or sqrt
+    rate_rule: str  # how learning rates follow the batch size: none, linear, sqrt or adam
     memory_reference: int | None = None  # where memory is in examples: see GroupDescription
     noise_curvature: bool = False  # whether runs on fresh seeds measure it
     growth: Growth | None = None
+    decay_reference: int | None = None  # where the weight decay follows: see GroupDescription
 
     @property
     def network(self) -> EngineConfiguration:
@@ -85,12 +87,11 @@ class Family:
         self, batch_size: int, steps: Iterable[tuple[int, int]], rate_rule: str = "none"
     ) -> BatchGrowth | None:
         """Return a growth without the steps that never come, None if there is no other."""
-        epochs, size, kept = self.shared.budget.epochs or math.inf, batch_size, []
+        epochs, size, kept = self.shared.budget.epochs or math.inf, batch_size, dict[int, int]()
         for epoch, larger in steps:
             if size < larger and epoch < epochs:
-                size = larger
-                kept.append((epoch, larger))
-        return BatchGrowth(tuple(kept), rate_rule) if kept else None
+                kept[epoch] = size = larger
+        return BatchGrowth((*kept.items(),), rate_rule) if kept else None
 
     def _seesaw(self, batch_size: int, limit: int) -> Iterator[tuple[int, int]]:
         """Yield for each epoch the batch size, doubled where the schedule has halved the rate."""
@@ -102,14 +103,19 @@ class Family:
 
     def hyperparameters_at(self, batch_size: int) -> dict[str, float]:
         """Return the optimizer's hyperparameters as they are used at a batch size, by name."""
-        if self.memory_reference is None:
-            return dict(self.hyperparameters)
-        return {
-            name: round(share_at(batch_size, value, self.memory_reference), DECIMALS)
-            if name in MEMORIES
-            else value
-            for name, value in self.hyperparameters
-        }
+        values = dict(self.hyperparameters)
+        if self.memory_reference:
+            for name in values.keys() & {*MEMORIES}:
+                share = share_at(batch_size, values[name], self.memory_reference)
+                values[name] = round(share, DECIMALS)
+            if self.rate_rule == ADAM:
+                ratio = batch_size / self.memory_reference
+                values["epsilon"] = rounded(values["epsilon"] / math.sqrt(ratio))
+        if self.decay_reference:
+            ratio = batch_size / self.decay_reference
+            followed = ratio / rate_factor(self.rate_rule, ratio)
+            values["weight_decay"] = rounded(values["weight_decay"] * followed)
+        return values
 
     def trials(
         self,
@@ -132,6 +138,11 @@ class Family:
             given = self.hyperparameters_at(batch_size)
             settings = settings_of(configuration.optimizer, rate, given)
         return [Trial(configuration, settings, seed) for seed in seeds]
+
+
+def rate_factor(rule: str, ratio: float) -> float:
+    """Return by what a learning rate is multiplied at this ratio to the reference batch size."""
+    return RATE_RULES["sqrt" if rule == ADAM else rule](ratio)
 
 
 def doubled(batch_size: int, limit: float) -> int:
@@ -203,9 +214,17 @@ def _differing(values: Callable[[Family], Mapping[str, object]]) -> Texts:
 
 
 _CONSTANT_RATE, _CONSTANT_BATCHES = "constant rate", "constant batches"
-_RULES = {"none": "one grid of rates", "linear": "linear rates", "sqrt": "sqrt rates"}
-_MEMORY = "memory in updates"
-_PLAIN = (_CONSTANT_RATE, _CONSTANT_BATCHES, _RULES["none"], _MEMORY, "1 shard", "1 local update")
+_RULES = {
+    "none": "one grid of rates",
+    "linear": "linear rates",
+    "sqrt": "sqrt rates",
+    ADAM: "Adam's rule",
+}
+_MEMORY, _DECAY = "memory in updates", "one weight decay"
+_PLAIN = (
+    *(_CONSTANT_RATE, _CONSTANT_BATCHES, _RULES["none"], _MEMORY, _DECAY),
+    *("1 shard", "1 local update"),
+)
 
 _ASPECTS: tuple[Texts, ...] = (
     _each(lambda family: family.facts.source.name),
@@ -224,6 +243,7 @@ _ASPECTS: tuple[Texts, ...] = (
     _each(lambda family: growth_text(family.growth) or _CONSTANT_BATCHES),
     _each(lambda family: _RULES[family.rate_rule]),
     _each(lambda family: "memory in examples" if family.memory_reference else _MEMORY),
+    _each(lambda family: "weight decay by timescale" if family.decay_reference else _DECAY),
     _each(lambda family: counted(family.network.shards, "shard")),
     _each(lambda family: counted(family.network.local_updates, "local update")),
     _each(lambda family: budget_text(family.shared.budget)),

@@ -96,6 +96,7 @@ class ScheduleChoice(Strict):
         return {"kind": value} if isinstance(value, str) else value
 
 
+ADAM, TIMESCALE = "adam", "timescale"  # rules for the rate, and for the weight decay
 MEASURED, SEESAW = "measured", "seesaw"  # growth along what is measured, and with the schedule
 
 
@@ -185,10 +186,17 @@ class Axes(Strict):
         "such as `{logspace = [0.01, 10.0], count = 7}`",
         section="Updates",
     )
-    rate_rule: Axis[Annotated[str, OneOf((NONE, "linear", "sqrt"))]] = key(
+    rate_rule: Axis[Annotated[str, OneOf((NONE, "linear", "sqrt", ADAM))]] = key(
         (NONE,),
         "by what learning rates are multiplied: 1, or the ratio of the batch size to "
-        "`reference_batch_size`, or its square root",
+        "`reference_batch_size`, or its square root; with `adam` the square root, while `epsilon` "
+        "is divided by it and `memory` is in examples (docs/rules.md)",
+    )
+    weight_decay_rule: Axis[Annotated[str, OneOf((NONE, TIMESCALE))]] = key(
+        (NONE,),
+        "by what `weight_decay` is multiplied: 1, or with `timescale` the ratio of the batch size "
+        "to `reference_batch_size` by the factor of `rate_rule`, which keeps fixed over how many "
+        "examples weights decay",
     )
     memory: Axis[Annotated[str, OneOf((UPDATES, EXAMPLES))]] = key(
         (UPDATES,),

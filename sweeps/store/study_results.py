@@ -330,6 +330,7 @@ def _of_network(family: Family) -> dict[str, Any]:
         "split_seed": facts.preparation.split_seed,
         "gradient_bytes": network.architecture.parameter_count * np.dtype(network.dtype).itemsize,
         "memory_reference": family.memory_reference,
+        "decay_reference": family.decay_reference,
         "growth": growth_text(family.growth),
         "further": pairs_text(network.further),
         "memories": MEMORIES,

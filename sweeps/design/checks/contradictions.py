@@ -13,6 +13,7 @@ from sweeps.design._combinations import RATES, Value, blocks, most_cells
 from sweeps.errors import Problem, did_you_mean, shown
 from sweeps.spec import Location, StudySpecification, given, path_of
 from sweeps.spec.axes import (
+    ADAM,
     BUDGETS,
     EXAMPLES,
     HYPERPARAMETERS,
@@ -165,13 +166,19 @@ def _rules(specification: StudySpecification) -> Iterator[Contradiction]:
         text = f"is required by `{axis}` {value.value!r}, but missing."
         yield Contradiction(("reference_batch_size",), text)
     if reference is not None and not given:
-        text = f"is {reference}, but has no meaning without a `rate_rule`, or `memory` in examples."
+        text = f"is {reference}, but has no meaning without `{'`, `'.join(_RULES)}`."
         yield Contradiction(("reference_batch_size",), text)
     for values, _ in blocks(specification):
         grows = any(value.value != NONE for value in values["growth"])
-        for value in values["memory"]:
-            if value.value == EXAMPLES and grows:
-                text = "can't be 'examples' with `growth`: a trial keeps the same shares all along."
+        for value in (*values["memory"], *values["rate_rule"]):
+            if value.value in {EXAMPLES, ADAM} and grows:
+                text = f"can't be {value.value!r} with `growth`: a trial keeps the same shares."
+                yield Contradiction(value.location, text)
+        names = {value.value.name for value in values["optimizer"]}
+        wrong = [name for name in names if "epsilon" not in OPTIMIZERS[name].defaults]
+        for value in values["rate_rule"]:
+            if value.value == ADAM and wrong:
+                text = f"is 'adam', which is about optimizers with an `epsilon`, not {wrong[0]!r}."
                 yield Contradiction(value.location, text)
 
 
@@ -195,7 +202,8 @@ def _growth(specification: StudySpecification) -> Iterator[Contradiction]:
             yield Contradiction(("branch", "at"), text)
 
 
-_RULES = {"rate_rule": NONE, "memory": UPDATES}  # axes and their value that needs no reference
+_RULES = {"rate_rule": NONE, "memory": UPDATES, "weight_decay_rule": NONE}
+"""Axes about batch sizes, and their value that needs no reference."""
 
 
 def _bundles(specification: StudySpecification) -> Iterator[Contradiction]:

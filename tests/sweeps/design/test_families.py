@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from bpengine import Budget, Schedule
+from bpengine import BatchGrowth, Budget, Schedule
 from sweeps.design.checks.checking import experiment_of
-from sweeps.design.families import Growth, budget_text, growth_text, schedule_text
+from sweeps.design.families import Family, Growth, budget_text, growth_text, schedule_text
+from sweeps.design.trials import EngineConfiguration
 from sweeps.errors import counted, pairs_text
 
 BASE: dict[str, Any] = {
@@ -88,3 +89,29 @@ def test_choices_in_words() -> None:
     assert budget_text(Budget(seconds=2.5)) == "2.5 s"
     assert counted(2, "seed") == "2 seeds"
     assert pairs_text({"momentum": 0.9, "samples": 500}) == "momentum=0.9, samples=500"
+
+
+def family_of(**keys: Any) -> Family:
+    return experiment_of(BASE | keys, "made", Path()).groups[0].family
+
+
+def test_a_growth_has_the_steps_that_come_and_each_epoch_once() -> None:
+    family, steps = family_of(epochs=5), [(1, 8), (1, 16), (2, 16), (3, 64), (5, 128)]
+    assert family.growing(8, steps, "sqrt") == BatchGrowth(((1, 16), (3, 64)), "sqrt")
+    assert family.growing(64, steps) is None
+
+
+@pytest.mark.parametrize(("optimizer", "factors"), [("adam", [0.5**0.5, 0.5]), ("sgd", [1, 1])])
+def test_seesaw_doubles_the_batch_where_the_schedule_has_halved_the_rate(
+    optimizer: str, factors: list[float]
+) -> None:
+    schedule = {"kind": "step", "decay": 0.5, "every": 2, "per": "epoch"}
+    family = family_of(epochs=8, schedule=schedule, growth="seesaw", optimizer=optimizer)
+    configuration = family.configuration(4)
+    assert isinstance(configuration, EngineConfiguration)
+    growth = configuration.growth
+    assert growth is not None
+    assert growth.steps == ((2, 8), (4, 16), (6, 32))
+    # What the schedule and the growth make of the rate together.
+    rates = [0.5 * growth.rate_factor(4, 2), 0.25 * growth.rate_factor(4, 4)]
+    assert rates == pytest.approx(factors)

@@ -143,6 +143,28 @@ def test_groups_share_trials_where_a_choice_makes_no_difference() -> None:
     assert len(identities(rules)) == 16 - 4
 
 
+def test_adam_s_rule_changes_rate_half_life_and_epsilon() -> None:
+    study = experiment(optimizer="adam", rate_rule="adam", reference_batch_size=10)
+    (group,) = study.groups
+    assert group.grid == {5: (0.3536, 1.414), 40: (1.0, 4.0)}
+    used = group.family.hyperparameters_at(40)
+    assert used["epsilon"] == 5e-9
+    assert [used["beta1"], used["beta2"]] == pytest.approx([0.9**4, 0.999**4], rel=1e-12)
+    assert group.family.hyperparameters_at(10) == dict(group.family.hyperparameters)
+
+
+@pytest.mark.parametrize(("rule", "factor"), [("none", 4), ("sqrt", 2), ("linear", 1)])
+def test_the_weight_decay_s_timescale_is_the_same_in_examples(rule: str, factor: float) -> None:
+    keys = {"weight_decay_rule": "timescale", "rate_rule": rule, "reference_batch_size": 10}
+    study = experiment(optimizer={"name": "adamw", "weight_decay": [0.0, 0.02]}, **keys)
+    idle, decaying = study.groups
+    assert idle.family.decay_reference is None
+    assert decaying.family.hyperparameters_at(40)["weight_decay"] == 0.02 * factor
+    # B / (rate decay) is that of the reference.
+    rate = {"none": 1, "sqrt": 2, "linear": 4}[rule]
+    assert 40 / (rate * 0.02 * factor) == 10 / 0.02
+
+
 def test_a_memory_in_examples_has_the_same_half_life_at_every_batch_size() -> None:
     study = experiment(optimizer=["sgd", "adam"], memory="examples", reference_batch_size=10)
     plain, adam = study.groups

@@ -73,6 +73,18 @@ CONTRADICTIONS: dict[str, tuple[Any, ...]] = {
         "memory[1]",
         *("'examples'", "`growth`"),
     ),
+    "Adam's rule for another": (
+        {"optimizer": ["adam", "momentum"], "rate_rule": "adam", "reference_batch_size": 8},
+        "rate_rule",
+        *("'adam'", "`epsilon`", "'momentum'"),
+    ),
+    "measured growth without branches": (
+        {"growth": ["none", "measured"]},
+        "growth[1]",
+        *("'measured'", "`branch`"),
+    ),
+    "seesaw at a constant rate": ({"growth": "seesaw"}, "growth", "falling `schedule`"),
+    "branches after the end": ({"branch": {"at": [0.5, 400]}}, "branch.at", "but is 400"),
     "bundle of unequal axes": (
         {"zip": ["batch_sizes", "shards"]},
         "zip",
