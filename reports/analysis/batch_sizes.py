@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ BATCH_SIZE_COLUMNS = (
     Column("may_be_best", "bool", "", "Whether it may be the true best, with 95% confidence."),
     Column("updates", "float64", "updates", "Median of the trials shown; else of the budget."),
     Column("seconds_per_update", "float64", "s", "Median of the benchmark, vectorized.", True),
-    Column("seconds_to_train", "float64", "s", "updates by seconds_per_update.", volatile=True),
+    Column("seconds_to_train", "float64", "s", "updates by the seconds of one.", volatile=True),
     Column("pareto", "bool", "", "Whether nothing is both faster and more accurate.", True),
     Column("speedup", "float64", "", "Vectorized against one example at a time; medians.", True),
     Column("speedup_low", "float64", "", "Smallest ratio within a round.", volatile=True),
@@ -157,7 +157,8 @@ def batch_size_table(
     unknown = dict.fromkeys(("shortfall", "shortfall_low", "shortfall_high"), math.nan)
     table = table.assign(**unknown, verdict="", may_be_best=False)
     table["lost_seeds"] = table["planned"] - table["seeds"]
-    table = _with_times(table, timing).merge(speedups(results.timing), on=SIZE, how="left")
+    table = _with_times(table, timing, results.description.groups)
+    table = table.merge(speedups(results.timing), on=SIZE, how="left")
     return as_table(table, (GROUP, *BATCH_SIZE_COLUMNS))
 
 
@@ -215,19 +216,36 @@ def within_limits(
     return table.assign(**bounds)
 
 
-def _with_times(table: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+def _with_times(
+    table: pd.DataFrame, summary: pd.DataFrame, groups: Sequence[GroupDescription]
+) -> pd.DataFrame:
     tensor = one_network(summary).set_index(SIZE)["seconds_per_update"]
     table = table.join(tensor, on=SIZE)
     table["updates"] = table["shown_updates"].fillna(table["updates"])
     table["seconds_to_train"] = table["updates"] * table["seconds_per_update"]
+    for plan in groups:
+        if plan.growth:
+            rows = table[table["group"] == plan.group]
+            table.loc[rows.index, "seconds_to_train"] = _grown_seconds(rows, plan)
     by_time = table.dropna(subset=["seconds_to_train", "metric"])
     by_time = by_time.sort_values(
         ["group", "seconds_to_train", "metric"], ascending=[True, True, False]
     )
-    known, groups = by_time["metric"], by_time["group"]
-    faster = known.groupby(groups).cummax().groupby(groups).shift(fill_value=-np.inf)
+    known, labels = by_time["metric"], by_time["group"]
+    faster = known.groupby(labels).cummax().groupby(labels).shift(fill_value=-np.inf)
     table["pareto"] = (known > faster).reindex(table.index, fill_value=False)
     return table
+
+
+def _grown_seconds(rows: pd.DataFrame, plan: GroupDescription) -> pd.Series[float]:
+    """Return the time to train on growing batches, as far as their mean size was timed."""
+    # The time of an update is about linear in its examples: that of a mean batch counts.
+    mean = rows["batch_size"].map(plan.budget_examples) / rows["updates"]
+    timed = rows.dropna(subset="seconds_per_update")
+    if timed.empty:
+        return rows["seconds_per_update"]
+    sizes, paces = timed[["batch_size", "seconds_per_update"]].to_numpy(np.float64).T
+    return rows["updates"] * np.interp(mean.to_numpy(np.float64), sizes, paces, right=np.nan)
 
 
 def basins(trials: pd.DataFrame, cells: pd.DataFrame, selection: pd.DataFrame) -> pd.DataFrame:

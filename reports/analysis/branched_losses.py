@@ -118,14 +118,14 @@ def critical_batch_sizes(losses: pd.DataFrame, tolerance: float) -> pd.DataFrame
     for point, part in losses.groupby(_POINT):
         sizes, limit = part["branch_batch_size"].to_numpy(np.float64), math.log1p(tolerance)
         value, low, high = (
-            _first_passage(sizes, part[name].to_numpy(), limit)
+            _first_passage(sizes, part[name].to_numpy(), limit, upper=name == "excess_low")
             for name in ("excess", "excess_high", "excess_low")
         )
         rows.append((*point, part["seeds"].iloc[0], value, low, high, int(sizes[-1])))
     return table_of(rows, CRITICAL_COLUMNS)
 
 
-def _first_passage(sizes: np.ndarray, excess: np.ndarray, limit: float) -> float:
+def _first_passage(sizes: np.ndarray, excess: np.ndarray, limit: float, *, upper: bool) -> float:
     """Return where a line through points first passes a limit, infinite if it does nowhere."""
     if np.isnan(excess).any():
         return math.nan
@@ -134,4 +134,7 @@ def _first_passage(sizes: np.ndarray, excess: np.ndarray, limit: float) -> float
         return math.inf
     after = beyond[0]
     share = (limit - excess[after - 1]) / (excess[after] - excess[after - 1])
+    if math.isinf(excess[after]):
+        # One that diverged says no more than that it lies between.
+        share = float(upper)
     return float(sizes[after - 1] + share * (sizes[after] - sizes[after - 1]))

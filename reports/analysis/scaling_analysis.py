@@ -82,7 +82,7 @@ def scaling_records(
     tuning, fresh, crossings, noise = _measured(results, selection)
     times = _update_times(one_network(timing), items)
     whole_times = _update_times(timing[timing["engine"] == ONE_PIECE], items)
-    table = summarise_crossings(crossings, tuning.rates, timing, items)
+    table = summarise_crossings(crossings, tuning.rates, _steady(timing, groups), items)
     steps, tuning_steps = _fits(table, crossings, tuning, fresh, items)
     table = with_predictions(table, steps, times)
     tables, runs, tuning_runs = map(_split, (table, crossings, tuning.crossings))
@@ -117,6 +117,12 @@ def scaling_records(
         )
 
     return {plan.group: record(plan) for plan in groups}
+
+
+def _steady(timing: pd.DataFrame, groups: Sequence[GroupDescription]) -> pd.DataFrame:
+    """Return the times of groups whose batches don't grow: others' are not those of the way."""
+    growing = [plan.group for plan in groups if plan.growth]
+    return timing[~timing["group"].isin(growing)]
 
 
 def _measured(

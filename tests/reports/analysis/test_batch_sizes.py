@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from reports.analysis.batch_sizes import shown_trials
+from reports.analysis.batch_sizes import _grown_seconds, shown_trials
 from reports.analysis.selection import select_rates, summarise_cells
 from reports.recommend.analysis import analyse, by_group
 from reports.schema.results import CONFIRM
 from reports.stats.intervals import t_interval
-from tests.reports.conftest import Sketch, keep, make_results, numbers, several
+from tests.reports.conftest import DIGITS_GROUP, Sketch, keep, make_results, numbers, several
 
 AXES = {"batch_sizes": (8, 64, 512), "learning_rates": (0.3, 1.0, 3.0), "epochs": 2}
 
@@ -61,3 +64,19 @@ def test_an_interval_ends_where_the_metric_does(
     row, whole = analysis.row(8), t_interval(values)
     assert row["metric_low"] == pytest.approx(whole.low if low is None else low)
     assert row["metric_high"] == pytest.approx(whole.high if high is None else high)
+
+
+def test_the_time_of_growing_batches_is_that_of_their_mean_size() -> None:
+    rows = pd.DataFrame(
+        {
+            "batch_size": [8, 64, 512],
+            "updates": [100.0, 20.0, 4.0],
+            "seconds_per_update": [1.0, 2.0, 10.0],
+        }
+    )
+    plan = replace(DIGITS_GROUP, growth="seesaw", budget_examples=dict.fromkeys((8, 64, 512), 3600))
+    # Means of 36, 180 and 900 examples; none as large as the last was timed.
+    seconds = _grown_seconds(rows, plan)
+    assert seconds[0] == pytest.approx(100 * (1 + 28 / 56))
+    assert seconds[1] == pytest.approx(20 * (2 + 8 * 116 / 448))
+    assert np.isnan(seconds[2])

@@ -213,6 +213,8 @@ def test_what_branches_show_at_their_ends(
     table = branch_losses(*losses_of(losses))
     (row,) = critical_batch_sizes(table, 0.01).to_dict("records")
     assert row["critical_batch_size"] == pytest.approx(critical)
+    if critical == 16:
+        assert (row["critical_low"], row["critical_high"]) == (16, 32)
 
 
 def test_a_trainer_goes_on_from_what_it_saved(tmp_path: Path) -> None:
