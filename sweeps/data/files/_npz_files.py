@@ -1,11 +1,9 @@
-"""NumPy's archives of arrays. Headers are read first; Python objects are never unpickled."""
+"""NumPy's archives of arrays. Python objects are never unpickled."""
 
 from __future__ import annotations
 
 import io
-import math
 import warnings
-import zipfile
 from typing import Any
 
 import numpy as np
@@ -20,8 +18,6 @@ from sweeps.errors import DataError, did_you_mean, shown
 
 NUMBERS, LABELS = "biuf", "biufU"  # kinds of NumPy's dtypes that features and targets may have
 _MATRIX = 2
-_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""How NumPy packs arrays. Others would ask for memory before a header can be looked at."""
 
 
 def read(name: str, content: bytes, parameters: NpzParameters) -> Dataset:
@@ -41,13 +37,12 @@ def _arrays(
 ) -> tuple[list[npt.NDArray[Any]], list[str]]:
     wanted = {parameters.inputs: NUMBERS, parameters.target: LABELS}
     # NumPy warns of headers that Python 2 has written.
-    with read_safely(name, "NPZ file"), warnings.catch_warnings(action="ignore"):
-        archive = zipfile.ZipFile(io.BytesIO(content))
-        members = [info.filename for info in archive.infolist()]
-        twice = sorted({member for member in members if members.count(member) > 1})
-        if twice:
-            raise DataError(f"{name} holds {shown(twice[0])} more than once.")
-        known = [member.removesuffix(".npy") for member in members if member.endswith(".npy")]
+    with (
+        read_safely(name, "NPZ file"),
+        warnings.catch_warnings(action="ignore"),
+        np.load(io.BytesIO(content), allow_pickle=False) as archive,
+    ):
+        known = [member for member in archive.files if f"{member}.npy" in archive.zip.NameToInfo]
         for absent in (key for key in wanted if key not in known):
             parameter = "inputs" if absent == parameters.inputs else "target"
             raise DataError(
@@ -60,45 +55,20 @@ def _arrays(
     return arrays, [f"Arrays that are left aside: {others}."] if others else []
 
 
-def _array(
-    name: str, archive: zipfile.ZipFile, key: str, kinds: str, room: Room
-) -> npt.NDArray[Any]:
-    member = archive.getinfo(f"{key}.npy")
-    if member.compress_type not in _PACKINGS:
+def _array(name: str, archive: Any, key: str, kinds: str, room: Room) -> npt.NDArray[Any]:  # noqa: ANN401
+    # Whatever a header says, no more is read than is there.
+    room.check(f"{name}: the bytes of {shown(key)}", archive.zip.getinfo(f"{key}.npy").file_size)
+    try:
+        array: npt.NDArray[Any] = archive[key]
+    except MemoryError:
+        raise DataError(f"{name}: {shown(key)} takes more memory than there is.") from None
+    if array.dtype.kind not in kinds:
         raise DataError(
-            f"{name}: the array {shown(key)} is packed in a way that NumPy doesn't use; write it "
-            "with numpy.savez or numpy.savez_compressed."
-        )
-    with archive.open(member) as stream:
-        shape, dtype = _header(stream)
-    if dtype.kind not in kinds:
-        what = "Python objects" if dtype.hasobject else f"dtype {dtype}"
-        raise DataError(
-            f"{name}: the array {shown(key)} has {what}; only numbers"
+            f"{name}: the array {shown(key)} has dtype {array.dtype}; only numbers"
             f"{', text' if 'U' in kinds else ''} and flags can be used."
         )
-    if any(isinstance(length, bool) or length < 0 for length in shape):
-        raise DataError(f"{name} is damaged: the array {shown(key)} has the shape {shape}.")
-    cells = math.prod(shape)
-    size, as_floats = cells * dtype.itemsize, cells * FLOAT_BYTES
-    room.check(f"{name}: the {cells} cells of {shown(key)}", max(size, as_floats))
-    if size > member.file_size:
-        raise DataError(
-            f"{name} is damaged: the array {shown(key)} of shape {shape} would take {size} bytes, "
-            f"but {member.file_size} are there."
-        )
-    with archive.open(member) as stream:
-        array: npt.NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    room.check(f"{name}: the {array.size} cells of {shown(key)}", array.size * FLOAT_BYTES)
     return array
-
-
-def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:  # noqa: ANN401
-    version, form = np.lib.format.read_magic(stream), np.lib.format
-    readers = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
-    if version not in readers:
-        raise ValueError(f"version {version} of an array's header is not known")
-    shape, _, dtype = readers[version](stream)
-    return shape, dtype
 
 
 def _columns(
