@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reports.compare._matches import Matches, Rerun, machine
+from reports.compare._matches import Matches, machine
 from reports.recommend import Analysis
 from reports.schema import capitalised, listing, plural, times, visible
 from reports.stats import CONFIDENCE
@@ -19,7 +19,6 @@ def findings(matches: Matches) -> list[Statement]:
     texts = [("recommendations", _recommended(matches))]
     for name in matches.others:
         texts += [("differences", _differences(matches, name)), ("times", _times(matches, name))]
-    texts += [("reruns", _rerun(matches, rerun)) for rerun in matches.reruns if rerun.trials]
     if len(matches.unmatched):
         groups = plural(len(matches.unmatched), "group")
         text = f"Without a counterpart are batch sizes of {groups}, listed below."
@@ -133,14 +132,3 @@ def _times(matches: Matches, name: str) -> str:
         f"An update takes {span} as long in {_called(name)} as in {_called(matches.first)} "
         f"({where})."
     )
-
-
-def _rerun(matches: Matches, rerun: Rerun) -> str:
-    shared = (
-        f"{plural(rerun.trials, 'trial')} of {_called(rerun.study)} and {_called(matches.first)} "
-        "are the same by content: data, settings and seed."
-    )
-    if rerun.equal == rerun.trials:
-        return f"{shared} All of them have the same metrics, to the last bit."
-    others = f"the others differ by up to {rerun.largest:.2g}"
-    return f"{shared} {rerun.equal:,} of them have the same metrics to the last bit; {others}."

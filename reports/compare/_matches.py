@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from reports.recommend import GROUP_COLUMNS, Analysis, StudyAnalysis
@@ -67,22 +66,11 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Rerun:
-    """Trials that the first study and another one have in common, by their content."""
-
-    study: str  # name of the other study
-    trials: int  # with a result in both
-    equal: int  # of them, those with the same metrics to the last bit
-    largest: float  # difference of a metric among them
-
-
-@dataclass(frozen=True)
 class Matches:
     """Several studies, compared with the first."""
 
     studies: Mapping[str, StudyAnalysis]  # by name, in order
     pairs: tuple[Pair, ...]  # groups that match, in the order of the other studies
-    reruns: tuple[Rerun, ...]  # what each of the others has in common with the first
     groups: pd.DataFrame  # columns `STUDY_COLUMNS`
     cells: pd.DataFrame  # columns `MATCH_COLUMNS`
     unmatched: pd.DataFrame  # columns `UNMATCHED_COLUMNS`
@@ -112,7 +100,6 @@ def match_studies(studies: Mapping[str, StudyAnalysis]) -> Matches:
     return Matches(
         studies=studies,
         pairs=pairs,
-        reruns=tuple(_rerun(studies[first], name, studies[name]) for name in others),
         groups=as_table(pd.concat(groups, ignore_index=True), STUDY_COLUMNS),
         cells=cells.assign(established=cells["p_value"] <= 1 - CONFIDENCE),
         unmatched=table_of(unmatched, UNMATCHED_COLUMNS),
@@ -218,15 +205,3 @@ def _unmatched(
             alone = [size for size in analysis.batch_sizes["batch_size"] if size not in met]
             if alone:
                 yield study, analysis.plan.group, ", ".join(map(str, alone)), against
-
-
-def _rerun(first: StudyAnalysis, name: str, other: StudyAnalysis) -> Rerun:
-    metrics = ["validation_metric", "test_metric"]
-    tables = [
-        study.results.trials.query("status == 'ok'").drop_duplicates("trial").set_index("trial")
-        for study in (first, other)
-    ]
-    common = tables[0].index.intersection(tables[1].index)
-    before, after = (table.loc[common, metrics].to_numpy(np.float64) for table in tables)
-    gaps = np.abs(np.nan_to_num(before) - np.nan_to_num(after)).max(axis=1, initial=0)
-    return Rerun(name, len(common), int((gaps == 0).sum()), float(gaps.max(initial=0)))

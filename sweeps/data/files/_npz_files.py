@@ -40,7 +40,7 @@ def _arrays(
     with (
         read_safely(name, "NPZ file"),
         warnings.catch_warnings(action="ignore"),
-        np.load(io.BytesIO(content), allow_pickle=False) as archive,
+        np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as archive,
     ):
         known = [member for member in archive.files if f"{member}.npy" in archive.zip.NameToInfo]
         for absent in (key for key in wanted if key not in known):
@@ -58,15 +58,18 @@ def _arrays(
 def _array(name: str, archive: Any, key: str, kinds: str, room: Room) -> npt.NDArray[Any]:  # noqa: ANN401
     # Whatever a header says, no more is read than is there.
     room.check(f"{name}: the bytes of {shown(key)}", archive.zip.getinfo(f"{key}.npy").file_size)
+    allowed = f"only numbers{', text' if 'U' in kinds else ''} and flags can be used."
     try:
         array: npt.NDArray[Any] = archive[key]
     except MemoryError:
         raise DataError(f"{name}: {shown(key)} takes more memory than there is.") from None
+    except ValueError as error:
+        # NumPy's advice would be to unpickle them.
+        if "pickle" not in str(error):
+            raise
+        raise DataError(f"{name}: {shown(key)} has Python objects; {allowed}") from None
     if array.dtype.kind not in kinds:
-        raise DataError(
-            f"{name}: the array {shown(key)} has dtype {array.dtype}; only numbers"
-            f"{', text' if 'U' in kinds else ''} and flags can be used."
-        )
+        raise DataError(f"{name}: the array {shown(key)} has dtype {array.dtype}; {allowed}")
     room.check(f"{name}: the {array.size} cells of {shown(key)}", array.size * FLOAT_BYTES)
     return array
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bpengine.network import Array, IntArray
-from sweeps.errors import DataError, shown
+from sweeps.errors import DataError
 
 Locate = Callable[[int], str]
 """Where an example is in its file, by its number from 0, such as "line 7"."""
@@ -198,18 +198,6 @@ def of_array(values: npt.NDArray[Any]) -> Cells:
         for cell in values.tolist()
     ]
     return Cells(np.empty(0), tuple(numbering), np.array(codes, np.int64))
-
-
-def alike(names: Sequence[str], what: str) -> list[str]:
-    """Return notes on names that only spaces, case or a number's form distinguish."""
-    seen: dict[object, str] = {}
-    notes = []
-    for name in names:
-        number = number_of(name)
-        first = seen.setdefault(name.strip().casefold() if math.isnan(number) else number, name)
-        if first != name:
-            notes.append(f"{what} {shown(first)} and {shown(name)} are hard to distinguish.")
-    return notes
 
 
 def date_features(texts: Sequence[str]) -> tuple[str, dict[str, Array]]:

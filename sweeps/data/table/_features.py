@@ -18,7 +18,6 @@ from sweeps.data.table._cells import (
     Locate,
     Reading,
     TableError,
-    alike,
     are_whole,
     date_features,
     number_of,
@@ -337,11 +336,8 @@ def with_indicators(features: Features) -> Features:
 def _notes(columns: list[Column]) -> list[str]:
     numbers = [column.name for column in columns if not column.categories]
     categorical = [f"{c.name} ({len(c.categories)})" for c in columns if c.categories]
-    notes = [
+    return [
         f"{counted(len(names), 'column')} of {kind}: {joined(names, _LISTED)}."
         for kind, names in (("numbers", numbers), ("categories, one-hot", categorical))
         if names
     ]
-    for column in columns:
-        notes += alike(column.categories, f"Column {shown(column.name)}: categories")
-    return notes

@@ -16,7 +16,6 @@ from sweeps.data.table._cells import (
     Locate,
     Reading,
     TableError,
-    alike,
     are_whole,
     float_of,
     number_name,
@@ -93,7 +92,7 @@ def read_target(columns: Mapping[str, Cells], task: str, reading: Reading) -> Ta
     classes = tuple(column.texts[code] for code in order)
     present = column.codes >= 0
     labels = np.where(present, np.argsort(order)[column.codes], 0)
-    notes = (*filter(None, [note]), *alike(classes, "Classes"))
+    notes = (note,) if note else ()
     values = np.empty((len(labels), 0))
     return Target((column.name,), CLASSIFICATION, present, labels, classes, values, notes)
 

@@ -95,10 +95,6 @@ def test_markers_are_missing_among_numbers_and_in_text(marker: str) -> None:
     assert features.names[1:] == ("c=u", "c=(missing)")
 
 
-def test_categories_that_are_hard_to_distinguish_are_noted() -> None:
-    states(read({"c": ["a", "A", "a", "A"]}).notes[1], "Column 'c'", "'A' and 'a'")
-
-
 @pytest.mark.parametrize(
     ("cells", "numbers"),
     [

@@ -139,10 +139,9 @@ def test_a_target_without_values_is_refused() -> None:
     states(refusal(texts("", None)), "'y1' has no values")
 
 
-def test_spellings_of_a_number_are_separate_classes_and_noted() -> None:
+def test_spellings_of_a_number_are_separate_classes() -> None:
     target = read(texts("007", "7", "8"))
     assert target.classes == ("007", "7", "8")
-    states(target.notes[-1], "'007' and '7'")
 
 
 def test_infinite_numbers_stay_for_the_dataset_to_refuse() -> None:
