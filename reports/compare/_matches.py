@@ -160,7 +160,7 @@ def _pairs(firsts: Sequence[Analysis], name: str, others: Sequence[Analysis]) ->
     return [pairs[number] for number in sorted(pairs)]
 
 
-_NO_INTERVAL = Interval(math.nan, math.nan, math.nan, 0, CONFIDENCE, "")
+_NO_INTERVAL = Interval(math.nan, math.nan, math.nan, 0, "")
 
 
 def _rows(pair: Pair) -> Iterator[dict[str, object]]:

@@ -43,7 +43,7 @@ def difference(first: pd.Series[float], second: pd.Series[float]) -> Difference 
     shares = squares[0] ** 2 / (first.size - 1) + squares[1] ** 2 / (second.size - 1)
     degrees = spread**4 / shares if shares else float(first.size + second.size - 2)
     half, count = t_quantile(degrees, (1 + CONFIDENCE) / 2) * spread, first.size + second.size
-    interval = Interval(mean, mean - half, mean + half, count, CONFIDENCE, UNPAIRED)
+    interval = Interval(mean, mean - half, mean + half, count, UNPAIRED)
     return Difference(interval, _p_value(mean, spread, degrees))
 
 

@@ -29,7 +29,6 @@ class Interval:
     low: float
     high: float
     count: int  # seeds behind it
-    confidence: float  # probability of covering the true mean
     method: str  # how the ends were computed
 
 
@@ -46,7 +45,6 @@ class RatioInterval:
     high: float  # infinite unless it is resolved
     resolved: bool  # whether the denominator is significantly different from zero
     count: int  # measurements behind it
-    confidence: float  # probability of covering the true ratio
 
 
 def t_quantile(degrees: float, probability: float) -> float:
@@ -54,16 +52,13 @@ def t_quantile(degrees: float, probability: float) -> float:
     return float(special.stdtrit(degrees, probability))
 
 
-def t_interval(
-    values: Sequence[float], confidence: float = CONFIDENCE, spread: float | None = None
-) -> Interval:
-    """Return mean and t interval: mean -+ t_(n-1) s / sqrt(n), s with n - 1 in the denominator.
+def t_interval(values: Sequence[float], spread: float | None = None) -> Interval:
+    """Return mean and 95% t interval: mean -+ t_(n-1) s / sqrt(n), s with n - 1 in the denominator.
 
     Source: Student, "The probable error of a mean", Biometrika 6 (1908).
 
     Args:
         values: One value for each seed, at least two.
-        confidence: Probability of covering the true mean if the values are normal.
         spread: s; that of the values if not given.
 
     Raises:
@@ -78,23 +73,20 @@ def t_interval(
     if sample.size < FEWEST:
         raise ValueError(f"A t interval needs at least 2 values, but got {sample.size}.")
     mean = float(sample.mean())
-    quantile = t_quantile(sample.size - 1, (1 + confidence) / 2)
+    quantile = t_quantile(sample.size - 1, (1 + CONFIDENCE) / 2)
     deviation = float(sample.std(ddof=1)) if spread is None else spread
     half = quantile * deviation / math.sqrt(sample.size)
-    return Interval(mean, mean - half, mean + half, sample.size, confidence, "t")
+    return Interval(mean, mean - half, mean + half, sample.size, "t")
 
 
-def paired_difference(
-    first: pd.Series[float], second: pd.Series[float], confidence: float = CONFIDENCE
-) -> Interval:
-    """Return the t interval of first minus second over common seeds.
+def paired_difference(first: pd.Series[float], second: pd.Series[float]) -> Interval:
+    """Return the 95% t interval of first minus second over common seeds.
 
     For its spread see `reports.stats.paired_tests.spread_of`.
 
     Args:
         first: Values, indexed by seed.
         second: Values, indexed by seed.
-        confidence: Of the interval.
 
     Raises:
         ValueError: Fewer than two seeds are common to both.
@@ -102,15 +94,14 @@ def paired_difference(
     differences = (first - second).dropna().tolist()
     if len(differences) < FEWEST:
         raise ValueError(f"A paired difference needs 2 common seeds, but got {len(differences)}.")
-    return t_interval(differences, confidence, spread_of(differences))
+    return t_interval(differences, spread_of(differences))
 
 
 def fieller_interval(
     numerators: Sequence[float] | np.ndarray,
     denominators: Sequence[float] | np.ndarray,
-    confidence: float = CONFIDENCE,
 ) -> RatioInterval:
-    """Return the ratio of two means, of a denominator that is above zero, with its interval.
+    """Return the ratio of two means, of a denominator that is above zero, with its 95% interval.
 
     With the means m and the covariances V of the means, the interval holds every R with
 
@@ -126,7 +117,6 @@ def fieller_interval(
     Args:
         numerators: One measurement for each seed, at least two.
         denominators: Measured together with them; single ones may be negative.
-        confidence: Probability of covering the true ratio if the measurements are normal.
 
     Raises:
         ValueError: Lengths differ, or there are fewer than two measurements.
@@ -149,7 +139,7 @@ def fieller_interval(
         raise ValueError(f"Fieller's interval needs at least 2 values, but got {count}.")
     pairs = np.array([numerators, denominators], dtype=np.float64)
     means = pairs.mean(axis=1)
-    limit = t_quantile(count - 1, (1 + confidence) / 2) ** 2
+    limit = t_quantile(count - 1, (1 + CONFIDENCE) / 2) ** 2
     # The condition is a R^2 - 2 b R + c <= 0.
     products = np.outer(means, means) - limit * np.cov(pairs) / count
     c, b, a = float(products[0, 0]), float(products[0, 1]), float(products[1, 1])
@@ -162,7 +152,7 @@ def fieller_interval(
     elif a < 0 < c:
         high = c / (b - root)
     ratio = float(means[0] / means[1]) if means[1] else math.copysign(math.inf, means[0])
-    return RatioInterval(ratio if means.any() else math.nan, low, high, a > 0, count, confidence)
+    return RatioInterval(ratio if means.any() else math.nan, low, high, a > 0, count)
 
 
 def detectable_accuracy_difference(accuracy: float, items: int) -> float:

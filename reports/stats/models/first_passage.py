@@ -194,7 +194,7 @@ def fit_target(runs: pd.DataFrame, *, items: int | None = None) -> StepsToTarget
     reason = _too_early(updates, outcomes, runs["half_width"].to_numpy(np.float64))
     if not reason:
         return fit
-    kept = {name: getattr(fit, name) for name in ("censored", "near_all", "confidence")}
+    kept = {name: getattr(fit, name) for name in ("censored", "near_all")}
     return StepsToTargetFit(batch_sizes=(), runs=len(runs), reason=reason, **kept)
 
 

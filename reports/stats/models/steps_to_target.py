@@ -27,7 +27,6 @@ from reports.stats._two_terms import (
     positive,
 )
 from reports.stats.bounds import Ends
-from reports.stats.intervals import CONFIDENCE
 
 IN_RANGE = "in range"  # the curve has flattened within the batch sizes that reached the target
 NOT_IN_RANGE = "not in range"  # it still falls at the largest of them
@@ -44,7 +43,6 @@ class StepsToTargetFit:
     # Above a quarter of the training examples: drawn without replacement, these batch sizes vary
     # less than the model says.
     near_all: tuple[float, ...]
-    confidence: float  # probability with which an interval covers the truth
     reason: str  # why a value below is None; empty if none is
     min_updates: float | None = None  # S_min, that any batch size needs; None without a plateau
     min_examples: float | None = None  # E_min; None if updates don't fall with batch size
@@ -99,7 +97,6 @@ def fit_steps_to_target(
     *,
     censored: Sequence[bool] | np.ndarray | None = None,
     items: int | None = None,
-    confidence: float = CONFIDENCE,
 ) -> StepsToTargetFit:
     """Fit the updates to a target against batch size, in logarithms.
 
@@ -113,7 +110,6 @@ def fit_steps_to_target(
         censored: True for runs that didn't reach the target; the mean of their batch size counts
             as a lower bound.
         items: Training examples, to flag batch sizes near them.
-        confidence: Of the intervals.
 
     Raises:
         ValueError: Lengths differ or a value is out of its range.
@@ -142,11 +138,10 @@ def fit_steps_to_target(
         runs=made.size,
         censored=int(bounds.sum()),
         near_all=tuple(np.unique(sizes[sizes > NEAR_ALL * (items or math.inf)]).tolist()),
-        confidence=confidence,
         reason=_cannot_say(points, made),
         means=tuple(np.exp(points.log_y[exact]).tolist()),
     )
-    return known if known.reason else _fitted(known, fit_two_terms(points, confidence))
+    return known if known.reason else _fitted(known, fit_two_terms(points))
 
 
 def _cannot_say(points: Points, updates: np.ndarray) -> str:

@@ -21,7 +21,6 @@ from reports.stats._two_terms import (
     positive,
 )
 from reports.stats.bounds import Ends
-from reports.stats.intervals import CONFIDENCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +28,6 @@ class UpdateTimeFit:
     """What timings say about the cost of an update; None where they can't say."""
 
     batch_sizes: tuple[float, ...]  # those timed, ascending: the range the fit speaks of
-    confidence: float  # probability with which an interval covers the truth, if the model is right
     reason: str  # why a value below is None; empty if none is
     fixed_seconds: float | None = None  # alpha, in seconds for an update; None if none is shown
     seconds_per_example: float | None = None  # beta; None if the times don't grow with the batch
@@ -46,7 +44,6 @@ class UpdateTimeFit:
 def fit_update_time(
     batch_sizes: Sequence[float] | np.ndarray,
     seconds: Sequence[float] | np.ndarray,
-    confidence: float = CONFIDENCE,
 ) -> UpdateTimeFit:
     """Fit seconds per update against batch size, by least squares of logarithms.
 
@@ -57,7 +54,6 @@ def fit_update_time(
     Args:
         batch_sizes: Examples of an update, above 0; one for each time.
         seconds: Seconds for one update, above 0.
-        confidence: Of the intervals.
 
     Raises:
         ValueError: The two differ in length, or hold a value that isn't finite and above 0.
@@ -76,18 +72,15 @@ def fit_update_time(
     timed = np.unique(sizes)
     if timed.size < FEWEST_POINTS:
         reason = f"Fewer than three batch sizes are timed: {timed.size}."
-        return UpdateTimeFit(
-            batch_sizes=tuple(timed.tolist()), confidence=confidence, reason=reason
-        )
+        return UpdateTimeFit(batch_sizes=tuple(timed.tolist()), reason=reason)
     medians = np.array([np.median(taken[sizes == size]) for size in timed])
-    model = fit_two_terms(means_of(timed, medians), confidence, bend=False)
+    model = fit_two_terms(means_of(timed, medians), bend=False)
     fixed = model.curve.intercept if model.intercept.low > 0 else None
     each = model.curve.slope if model.slope.low > 0 else None
     flat = "Times don't grow with the batch size: they show no cost of an example."
     steep = "Times grow in proportion to the batch: they show no fixed cost."
     return UpdateTimeFit(
         batch_sizes=tuple(timed.tolist()),
-        confidence=confidence,
         reason=steep if fixed is None else flat if each is None else "",
         fixed_seconds=fixed,
         seconds_per_example=each,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+import zipfile
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,10 @@ def _arrays(
 ) -> tuple[list[npt.NDArray[Any]], list[str]]:
     wanted = {parameters.inputs: NUMBERS, parameters.target: LABELS}
     # NumPy warns of headers that Python 2 has written.
-    with (
-        read_safely(name, "NPZ file"),
-        warnings.catch_warnings(action="ignore"),
-        np.lib.npyio.NpzFile(io.BytesIO(content), allow_pickle=False) as archive,
-    ):
-        known = [member for member in archive.files if f"{member}.npy" in archive.zip.NameToInfo]
+    with read_safely(name, "NPZ file"), warnings.catch_warnings(action="ignore"):
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        members = archive.namelist()
+        known = [member.removesuffix(".npy") for member in members if member.endswith(".npy")]
         for absent in (key for key in wanted if key not in known):
             parameter = "inputs" if absent == parameters.inputs else "target"
             raise DataError(
@@ -55,23 +54,27 @@ def _arrays(
     return arrays, [f"Arrays that are left aside: {others}."] if others else []
 
 
-def _array(name: str, archive: Any, key: str, kinds: str, room: Room) -> npt.NDArray[Any]:  # noqa: ANN401
+def _array(
+    name: str, archive: zipfile.ZipFile, key: str, kinds: str, room: Room
+) -> npt.NDArray[Any]:
+    member, array = archive.getinfo(f"{key}.npy"), f"{name}: the array {shown(key)}"
     # Whatever a header says, no more is read than is there.
-    room.check(f"{name}: the bytes of {shown(key)}", archive.zip.getinfo(f"{key}.npy").file_size)
+    room.check(f"{array}, whose bytes", member.file_size)
     allowed = f"only numbers{', text' if 'U' in kinds else ''} and flags can be used."
     try:
-        array: npt.NDArray[Any] = archive[key]
+        with archive.open(member) as stream:
+            values: npt.NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
     except MemoryError:
-        raise DataError(f"{name}: {shown(key)} takes more memory than there is.") from None
+        raise DataError(f"{array} takes more memory than there is.") from None
     except ValueError as error:
         # NumPy's advice would be to unpickle them.
         if "pickle" not in str(error):
             raise
-        raise DataError(f"{name}: {shown(key)} has Python objects; {allowed}") from None
-    if array.dtype.kind not in kinds:
-        raise DataError(f"{name}: the array {shown(key)} has dtype {array.dtype}; {allowed}")
-    room.check(f"{name}: the {array.size} cells of {shown(key)}", array.size * FLOAT_BYTES)
-    return array
+        raise DataError(f"{array} has Python objects; {allowed}") from None
+    if values.dtype.kind not in kinds:
+        raise DataError(f"{array} has dtype {values.dtype}; {allowed}")
+    room.check(f"{name}: the {values.size} cells of {shown(key)}", values.size * FLOAT_BYTES)
+    return values
 
 
 def _columns(

@@ -68,7 +68,7 @@ def noisy_runs(seeds: int, noise: float = 0.05) -> dict[str, Any]:
 @pytest.mark.parametrize("model", PUBLISHED)
 def test_published_figures_are_those_of_the_hyperbola(model: str) -> None:
     points = means_of(1 / np.array(PUBLISHED_SIZES), np.array(PUBLISHED[model], float))
-    curve = fit_two_terms(points, 0.95, bend=False).curve
+    curve = fit_two_terms(points, bend=False).curve
     assert (curve.intercept, curve.slope) == pytest.approx(FIGURES[model], rel=1e-4)
 
 
@@ -76,7 +76,7 @@ def test_published_figures_are_those_of_the_hyperbola(model: str) -> None:
 def test_published_steps_are_fitted_better_with_a_bend(model: str) -> None:
     fit = fit_steps_to_target(PUBLISHED_SIZES, PUBLISHED[model])
     points = means_of(1 / np.array(PUBLISHED_SIZES), np.array(PUBLISHED[model], float))
-    hyperbola = fit_two_terms(points, 0.95, bend=False)
+    hyperbola = fit_two_terms(points, bend=False)
     assert (fit.plateau, fit.poor_fit, fit.reason) == (IN_RANGE, False, "")
     assert fit.model is not None
     assert fit.model.noise < hyperbola.noise
@@ -148,17 +148,6 @@ def test_published_convergence_points_have_a_critical_batch_size(
     assert low < bounds.low < fit.critical_batch_size < high
     assert fit.max_log_residual is not None
     assert fit.max_log_residual < 0.15
-
-
-def test_a_higher_confidence_has_wider_intervals() -> None:
-    widths = []
-    for confidence in (0.5, 0.95):
-        ends = fit_steps_to_target(
-            **noisy_runs(5), confidence=confidence
-        ).critical_batch_size_interval
-        assert ends is not None
-        widths.append(ends.high - ends.low)
-    assert widths[0] < widths[1]
 
 
 def test_runs_that_did_not_arrive_count_as_lower_bounds() -> None:
