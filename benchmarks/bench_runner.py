@@ -155,7 +155,7 @@ def overhead(trials: int, workers: Sequence[int], scheduler: str | None) -> None
 
 def efficiency(rounds: int) -> None:
     """Print how well two workers share the digits study, round by round, and the medians."""
-    study = Study.preset("digits")
+    study = Study.from_target("digits")
     took: dict[int, list[Ran]] = {1: [], 2: []}
     for number in range(rounds):
         for jobs, runs in took.items():

@@ -143,24 +143,22 @@ def analyze(
         >>> round(analyze(runs).analysis.groups[0].scaling.main.fit.critical_batch_size)
         100
     """
-    from reports import StudyDescription
     from reports.runs import Choice
     from sweeps.manage.run_tables import analyze_runs
 
-    name = "runs"
     if isinstance(runs, str | os.PathLike):
-        name, runs = Path(runs).stem, [os.fspath(runs)]
-    names = [by] if isinstance(by, str) else [*by]
-    description = StudyDescription(
-        name=name,
-        title=f"Finished runs of {name}",
-        unit=unit,
-        unit_size=examples_per_item,
-        target_metric=target,
+        runs = [os.fspath(runs)]
+    choice = Choice(columns, [by] if isinstance(by, str) else [*by], scale_with, maximize)
+    table = analyze_runs(
+        runs,
+        choice,
+        seconds_per_update,
+        target=target,
         margin=margin,
+        unit=unit,
+        examples_per_item=examples_per_item,
     )
-    choice = Choice(columns, names, scale_with, maximize)
-    return answering(analyze_runs(runs, choice, description, seconds_per_update).results)
+    return answering(table.results)
 
 
 class Study:
@@ -222,22 +220,6 @@ class Study:
             return self.experiment
         keys = self._keys | {"dataset": self._data.kept(folder)}
         return experiment_of(keys, "the study", folder)
-
-    @classmethod
-    def preset(cls, name: str) -> Self:
-        """Return a study that ships.
-
-        Args:
-            name: Such as "digits".
-
-        Raises:
-            UsageError: There is no such study.
-
-        Example:
-            >>> Study.preset("digits").specification.epochs
-            (20,)
-        """
-        return cls.from_target(name)
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Self:
@@ -345,7 +327,7 @@ class Study:
             UserError: The number of jobs is none, or the folder's store can't be used.
 
         Example:
-            >>> Study.preset("digits").plan(n_jobs=2).trials
+            >>> Study.from_target("digits").plan(n_jobs=2).trials
             440
         """
         from sweeps.manage.forecast import forecast

@@ -63,7 +63,6 @@ def add_analyze(commands: Commands) -> None:
 def _analyze(options: argparse.Namespace) -> int:
     for path in options.runs:
         refuse_missing(path)
-    from reports import StudyDescription
     from reports.runs import Choice
     from sweeps.manage.run_tables import analyze_runs
     from sweeps.study import answering
@@ -74,19 +73,18 @@ def _analyze(options: argparse.Namespace) -> int:
         options.scale_with,
         True if options.maximize else False if options.minimize else None,
     )
-    name = Path(options.runs[0].partition("::")[0]).stem or "runs"
-    description = StudyDescription(
-        name=name,
-        title=f"Finished runs of {name}",
-        unit=options.unit,
-        unit_size=options.examples_per_item,
-        target_metric=options.target,
+    table = analyze_runs(
+        options.runs,
+        choice,
+        _seconds(options.seconds_per_update),
+        target=options.target,
         margin=options.margin,
+        unit=options.unit,
+        examples_per_item=options.examples_per_item,
     )
-    table = analyze_runs(options.runs, choice, description, _seconds(options.seconds_per_update))
     tell(*table.notes)
     results = answering(table.results)
-    page = results.report(options.out or Path(f"{name}-analysis"))
+    page = results.report(options.out or Path(f"{results.description.name}-analysis"))
     if options.json:
         write(*(page.parent / "report.json").read_text(encoding="utf-8").splitlines())
     else:

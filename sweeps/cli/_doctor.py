@@ -5,10 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +14,7 @@ from pathlib import Path
 from joblib import cpu_count
 
 from bpengine.passes.compiled import why_not
-from sweeps.machine import load_average, provenance, threads, value_in
+from sweeps.machine import load_average, provenance, threads
 
 OPTIONAL = {"distributed": "dask", "pyarrow": "parquet"}
 """Packages that not everybody needs, and the extra of bpsweep that brings them."""
@@ -25,7 +23,7 @@ BUSY_SHARE = 0.25  # load of a core, by other programs, from which on times mean
 NETWORK_FILE_SYSTEMS = ("9p", "afs", "ceph", "cifs", "lustre", "nfs", "nfs4", "smb3", "smbfs")
 """File systems whose locks and shared memory SQLite's log can't rely on."""
 
-_MEMORY, _MOUNTS = Path("/proc/meminfo"), Path("/proc/self/mountinfo")
+_MOUNTS = Path("/proc/self/mountinfo")
 
 
 @dataclass(frozen=True)
@@ -40,13 +38,11 @@ class Examination:
 def examine(folder: Path | None = None) -> Examination:
     """Return what this machine and a folder have; what is made in it to try it is removed."""
     optional = {name: _version(name, extra) for name, extra in OPTIONAL.items()}
-    load, cores, kilobytes = load_average(), cpu_count(), value_in(_MEMORY, "MemAvailable")
+    load, cores = load_average(), cpu_count()
     blas = [lib["num_threads"] for lib in threads().info() if lib["user_api"] == "blas"]
     facts = provenance() | optional
     facts["BLAS threads outside of studies"] = ", ".join(map(str, blas))
     facts["load average"] = load
-    memory = f"{int(kilobytes.split()[0]) / 1e6:.1f} GB" if kilobytes else "unknown"
-    facts["memory available"] = memory
     problems, notes = list[str](), list[str]()
     if why_not():
         notes.append(f"NumPy computes in place of the compiled kernel, and is slower: {why_not()}.")
@@ -87,7 +83,7 @@ def file_system_of(folder: Path) -> str:
 def _folder_problems(folder: Path) -> list[str]:
     try:
         with tempfile.TemporaryDirectory(prefix=".bpsweep-", dir=folder) as name:
-            return [*_lock_problems(Path(name)), *_log_problems(Path(name))]
+            return _lock_problems(Path(name))
     except OSError as error:
         return [f"{folder} can't be written to: {error.strerror}."]
 
@@ -102,18 +98,6 @@ def _lock_problems(scratch: Path) -> list[str]:
         except OSError as error:
             return [f"{scratch.parent} has no file locks: {error.strerror}."]
     return [f"{scratch.parent} has file locks that keep nobody out: two runs could share a study."]
-
-
-def _log_problems(scratch: Path) -> list[str]:
-    with closing(sqlite3.connect(scratch / "try.db")) as connection:
-        try:
-            mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            connection.execute("CREATE TABLE one (value INTEGER)")
-        except sqlite3.Error as error:
-            return [f"{scratch.parent} can't hold a store: {error}."]
-    return (
-        [] if mode == "wal" else [f"{scratch.parent} knows no write-ahead log, as a store needs."]
-    )
 
 
 def examination_lines(examination: Examination) -> list[str]:

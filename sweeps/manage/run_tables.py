@@ -32,15 +32,31 @@ _INFINITE = ("1.7976931348623157e+308", "-1.7976931348623157e+308")  # to MLflow
 def analyze_runs(
     runs: pd.DataFrame | Sequence[str],
     choice: Choice,
-    description: StudyDescription,
     seconds_per_update: Mapping[int, float] | None = None,
+    *,
+    target: float | None = None,
+    margin: float | None = None,
+    unit: str = "examples",
+    examples_per_item: float = 1.0,
 ) -> RunTable:
     """Return the results that a table of finished runs, or its files, hold; see `read_runs`.
 
     Raises:
         UsageError: They can't be read so; every obstacle has the option that removes it.
     """
-    frame, notes = (runs, []) if isinstance(runs, pd.DataFrame) else read_run_files(runs)
+    if isinstance(runs, pd.DataFrame):
+        name, frame, notes = "runs", runs, list[str]()
+    else:
+        name = Path(runs[0].partition("::")[0]).stem or "runs"
+        frame, notes = read_run_files(runs)
+    description = StudyDescription(
+        name=name,
+        title=f"Finished runs of {name}",
+        unit=unit,
+        unit_size=examples_per_item,
+        target_metric=target,
+        margin=margin,
+    )
     try:
         table = read_runs(unfolded(frame), choice, description, seconds_per_update)
     except RunsError as error:

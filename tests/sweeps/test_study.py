@@ -213,7 +213,7 @@ def test_all_mistakes_are_one_error(keys: dict[str, Any]) -> None:
 
 
 def test_a_file_and_a_preset_give_studies(tmp_path: Path) -> None:
-    digits = Study.preset("digits")
+    digits = Study.from_target("digits")
     assert digits.specification.name == "digits"
     path = tmp_path / "own.toml"
     path.write_text(
@@ -225,7 +225,7 @@ def test_a_file_and_a_preset_give_studies(tmp_path: Path) -> None:
 
 
 def test_the_digits_study_is_the_one_that_is_documented() -> None:
-    digits = Study.preset("digits")
+    digits = Study.from_target("digits")
     (group,) = digits.experiment.groups
     assert tuple(group.grid) == tuple(2**power for power in range(11))
     assert set(group.grid.values()) == {(0.1, 0.3, 1.0, 2.0, 4.0, 8.0)}

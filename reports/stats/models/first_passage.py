@@ -56,7 +56,7 @@ def updates_to_target(
     """Return where each run first crosses each target.
 
     Args:
-        curves: As for `set_targets`, of other runs; NaN where a network was not finite.
+        curves: As for `targets_by_group`, of other runs; NaN where a network was not finite.
         measure: Column in which the target is to be reached.
         targets: Levels.
         lower_is_better: True for losses, False for metrics such as accuracy.
@@ -140,24 +140,6 @@ def _shares(
     return share
 
 
-def set_targets(
-    curves: pd.DataFrame,
-    measure: str,
-    *,
-    lower_is_better: bool = True,
-    shares: Sequence[float] = SHARES,
-) -> tuple[Target, ...]:
-    """Return one target for each share, set from runs that are not to be measured by them.
-
-    Runs without progress set none. The curves have columns batch_size, seed, updates and the
-    measure; they are of the tuning seeds at the selected learning rates.
-    """
-    levels = targets_by_group(
-        curves.assign(group=""), measure, lower_is_better=lower_is_better, shares=shares
-    )
-    return levels.get("", ())
-
-
 def targets_by_group(
     curves: pd.DataFrame,
     measure: str,
@@ -165,7 +147,11 @@ def targets_by_group(
     lower_is_better: bool = True,
     shares: Sequence[float] = SHARES,
 ) -> dict[str, tuple[Target, ...]]:
-    """Return what `set_targets` does for each group; the curves have a column group, too."""
+    """Return one target for each share, set from runs that are not to be measured by them.
+
+    Runs without progress set none. The curves have columns group, batch_size, seed, updates and the
+    measure; they are of the tuning seeds at the selected learning rates.
+    """
     sign = -1 if lower_is_better else 1
     ordered = curves.sort_values("updates", kind="stable").assign(gain=sign * curves[measure])
     runs = ordered.groupby(RUN)["gain"].agg(["first", "max"])

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-import sqlite3
 from pathlib import Path
-from typing import Any
 
 import pytest
 from refused import states
@@ -53,37 +51,6 @@ def test_locks_that_are_missing_or_useless_are_problems(
     states(problem, tmp_path, "no file locks", "Operation not supported")
 
 
-class WithoutLog(sqlite3.Connection):
-    """A database where there is no write-ahead log."""
-
-    def execute(self, statement: str, *arguments: Any) -> Any:
-        """Execute a statement; a log is not to be had."""
-        return super().execute(statement.replace("WAL", "DELETE"), *arguments)
-
-
-class Broken(sqlite3.Connection):
-    """A database that can't be written."""
-
-    def execute(self, *_arguments: Any) -> Any:
-        """Fail."""
-        raise sqlite3.OperationalError("disk I/O error")
-
-
-@pytest.mark.parametrize(
-    ("kind", "text"),
-    [
-        (WithoutLog, "no write-ahead log"),
-        (Broken, "disk I/O error"),
-    ],
-)
-def test_a_disk_without_what_a_store_needs_is_a_problem(
-    kind: type[sqlite3.Connection], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sqlite3, "connect", kind)
-    (problem,) = examine(tmp_path).problems
-    states(problem, tmp_path, text)
-
-
 def test_network_file_systems_and_other_programs_are_noted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,10 +90,8 @@ def test_what_the_system_does_not_show_is_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("nothing", "empty"):
-        monkeypatch.setattr(doctor, "_MEMORY", tmp_path / name)
         monkeypatch.setattr(doctor, "_MOUNTS", tmp_path / name)
         assert file_system_of(tmp_path) == "unknown"
-        assert examine().facts["memory available"] == "unknown"
         (tmp_path / "empty").touch()
 
 

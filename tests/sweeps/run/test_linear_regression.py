@@ -28,7 +28,7 @@ import pytest
 
 from reports.analysis.selection import select_rates, summarise_cells
 from reports.schema.results import EXPLORE, FRESH_STAGES, TUNING_STAGES, StudyResults
-from reports.stats.models.first_passage import REACHED, Target, set_targets, updates_to_target
+from reports.stats.models.first_passage import REACHED, Target, targets_by_group, updates_to_target
 from reports.stats.models.steps_to_target import NOT_IN_RANGE, fit_steps_to_target
 from sweeps import Study
 
@@ -84,7 +84,8 @@ def curves(finished: StudyResults, stages: tuple[str, ...]) -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def target(finished: StudyResults) -> Target:
     """Half of the tuning seeds' progress."""
-    (half,) = set_targets(curves(finished, TUNING_STAGES), "validation_loss", shares=[0.5])
+    tuning = curves(finished, TUNING_STAGES).assign(group="")
+    (half,) = targets_by_group(tuning, "validation_loss", shares=[0.5])[""]
     return half
 
 

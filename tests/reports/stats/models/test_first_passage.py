@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,9 +20,14 @@ from reports.stats.models.first_passage import (
     Target,
     crossings_by_group,
     fit_target,
-    set_targets,
+    targets_by_group,
     updates_to_target,
 )
+
+
+def set_targets(curves: pd.DataFrame, measure: str, **options: Any) -> tuple[Target, ...]:
+    """Return the targets of a single group."""
+    return targets_by_group(curves.assign(group=""), measure, **options).get("", ())
 
 
 def curves_of(runs: dict[tuple[int, int], list[float]], every: int = 10) -> pd.DataFrame:
