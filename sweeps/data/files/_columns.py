@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -144,8 +143,7 @@ class _Column:
     """
 
     def __init__(self, decimal: str, *, numbers: bool) -> None:
-        self._decimal, self._are_numbers = decimal, numbers
-        self._numeric = re.compile(rf"[-+\deE{re.escape(decimal)} \n]*", re.ASCII)
+        self._are_numbers, self._number = numbers, number_of if decimal == "." else _with_comma
         self._numbers, self._codes = array("d"), array("q")
         self.texts: dict[str, int] = {}
 
@@ -154,36 +152,20 @@ class _Column:
         if not self._are_numbers:
             self._codes.extend(texts.setdefault(cell, len(texts)) for cell in cells)
             return
-        numbers = self._all_numbers(cells) or [
-            math.nan if cell in texts else self._number(cell) for cell in cells
-        ]
+        numbers = [math.nan if cell in texts else self._number(cell) for cell in cells]
         self._numbers.extend(numbers)
         self._codes.extend(
             texts.setdefault(cell, len(texts)) if math.isnan(number) else -1
             for cell, number in zip(cells, numbers, strict=True)
         )
 
-    def _all_numbers(self, cells: Sequence[str]) -> list[float]:
-        """Return the numbers that the cells are; nothing where one of them may be none."""
-        # Of these characters, `float` takes for a number what is one.
-        if not self._numeric.fullmatch(cells[0]):
-            return []
-        text = "\n".join(cells)
-        if not self._numeric.fullmatch(text):
-            return []
-        try:
-            numbers = [*map(float, text.replace(self._decimal, ".").split("\n"))]
-        except ValueError:
-            return []
-        return numbers if len(numbers) == len(cells) else []
-
-    def _number(self, cell: str) -> float:
-        is_other = self._decimal != "." and "." in cell
-        return math.nan if is_other else number_of(cell.replace(self._decimal, "."))
-
     def finished(self) -> Cells:
         codes = np.frombuffer(self._codes, np.int64)
         return Cells(np.frombuffer(self._numbers), tuple(self.texts), codes)
+
+
+def _with_comma(cell: str) -> float:
+    return math.nan if "." in cell else number_of(cell.replace(",", "."))
 
 
 def _without_index(cells: dict[str, Cells], header: Sequence[str], chosen: set[str]) -> list[str]:
