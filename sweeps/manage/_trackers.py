@@ -15,7 +15,6 @@ import pandas as pd
 
 from reports.runs.roles import LOWER
 from reports.schema import TRIAL_COLUMNS
-from sweeps.errors import EnvironmentFailedError
 from sweeps.manage._named_metrics import VALUES
 from sweeps.store.rows import DONE
 
@@ -105,16 +104,11 @@ def write_mlflow(trials: pd.DataFrame, curves: pd.DataFrame, path: Path) -> None
         client.set_terminated(run, "FINISHED" if done else "FAILED", ended)
 
 
-def check_mlflow() -> None:
-    """Refuse to go on without MLflow; with it, have it report neither its steps nor its use."""
+def prepare_mlflow() -> None:
+    """Load MLflow, and have it report neither its steps nor its use."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    try:
-        import mlflow.store.tracking.sqlalchemy_store  # noqa: F401, PLC0415
-    except ImportError:
-        raise EnvironmentFailedError(
-            "A database of MLflow's needs MLflow, which is not installed: "
-            "pip install 'bpsweep[mlflow]', or choose another --format."
-        ) from None
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401, PLC0415
+
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
 

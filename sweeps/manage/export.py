@@ -14,7 +14,7 @@ from reports.output.files import whole
 from reports.schema import CURVE_COLUMNS, TIMING_COLUMNS, TRIAL_COLUMNS, Column, as_table
 from sweeps.errors import EnvironmentFailedError, ResourceError, StoreError, counted
 from sweeps.manage._named_metrics import VALUES, as_named, is_negative, turn
-from sweeps.manage._trackers import check_mlflow, write_mlflow, write_optuna
+from sweeps.manage._trackers import prepare_mlflow, write_mlflow, write_optuna
 from sweeps.store import Plan, Store, read_experiment, strict
 from sweeps.worker.measure import workload_of
 
@@ -47,10 +47,7 @@ EXPORTED_COLUMNS = {
 def export(folder: Path, out: Path, kind: str = "csv") -> tuple[list[Path], list[str]]:
     """Write all that a store holds, a whole file for each of `EXPORTED_COLUMNS`, or its runs."""
     # What is not part of the study as it is now comes last; a trial has a row in each group.
-    if kind == "parquet":
-        _check_pyarrow()
-    if kind == "mlflow":
-        check_mlflow()
+    _check_packages(kind)
     with Store.read(folder) as store:
         frames, notes = _tables(store)
     files = {out / name: write for name, write in _files(frames, kind).items()}
@@ -148,13 +145,17 @@ def _parquet(frame: pd.DataFrame, path: Path) -> None:
     frame.to_parquet(path, engine="pyarrow", index=False)
 
 
-def _check_pyarrow() -> None:
+def _check_packages(kind: str) -> None:
+    """Refuse to go on without what a format needs, which is in the extra of its name."""
     try:
-        import pyarrow.parquet  # noqa: F401, PLC0415 - optional, and takes long
-    except ImportError:
+        if kind == "parquet":
+            import pyarrow.parquet  # noqa: F401, PLC0415 - optional, and takes long
+        elif kind == "mlflow":
+            prepare_mlflow()
+    except ImportError as error:
         raise EnvironmentFailedError(
-            "Parquet files need pyarrow, which is not installed: pip install 'bpsweep[parquet]', "
-            "or choose --format csv or jsonl."
+            f"--format {kind} needs {error.name}, which is not installed: "
+            f"pip install 'bpsweep[{kind}]', or choose --format csv or jsonl."
         ) from None
 
 
