@@ -281,8 +281,7 @@ class Study:
             >>> Study.from_data("iris", settings=["epochs=5", "confirmation_seeds=[]"])
             <Study iris on iris: 1 group, 35 cells x 5 seeds = 175 trials>
         """
-        from sweeps.advise.request import name_of
-        from sweeps.advise.starting_point import keys_for
+        from sweeps.advise.request import keys_for, name_of
 
         named = named_data("run", data, targets, parameters).written(Path())
         keys = with_settings({"name": name_of(data)} | keys_for(named), settings)

@@ -1,4 +1,4 @@
-"""What `bpsweep recommend` is asked for: checked, every mistake at once."""
+"""What `bpsweep recommend` is asked for, every mistake at once; the study that data describe."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeps.advise._grid_choice import network_for
+from sweeps.data.facts import share_of_largest
 from sweeps.data.files.file_sources import file_of, is_file, parameters_of_file
+from sweeps.data.registry import load, read_source
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.experiment import Experiment
 from sweeps.errors import Problem, SpecificationError, UsageError
@@ -24,6 +27,7 @@ ENOUGH_MINUTES = 10.0  # for what is read of any file
 REPORT_SECONDS, START_SECONDS = 3.5, 2.5  # of the report and of workers, at middling speed
 PLAN_SECONDS, READ_BYTES = 2.5, 20e6  # until a study is planned; of a file, read in a second
 MOST = 0.9  # of the time that is planned for
+LARGEST = 1024  # batch size that is proposed without a study
 
 
 @dataclass(frozen=True)
@@ -153,3 +157,20 @@ def name_of(data: str) -> str:
     """Return a study's name for data."""
     base = Path(data).stem if is_file(data) else data
     return re.sub(r"[^A-Za-z0-9._-]+", "-", base).strip("-._")[:64] or "data"
+
+
+def keys_for(dataset: object) -> dict[str, Any]:
+    """Return the ten keys that matter, for data as a specification of this folder names them."""
+    data = load(read_source(dataset, folder=Path()))
+    # Six tenths are for training unless the specification says otherwise.
+    largest = 2 ** (min(LARGEST, len(data.inputs) * 6 // 10).bit_length() - 1)
+    return {
+        "dataset": dataset,
+        **network_for(data.task, share_of_largest(data)),
+        "optimizer": "sgd",
+        "batch_sizes": {"powers_of_two": [1, largest]},
+        "learning_rates": {"logspace": [0.03, 3.0], "count": 5},
+        "epochs": 20,
+        "seeds": {"first": 1, "count": 5},
+        "confirmation_seeds": {"first": 101, "count": 10},
+    }

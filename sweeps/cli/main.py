@@ -403,7 +403,7 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
-    from sweeps.advise.starting_point import keys_for
+    from sweeps.advise.request import keys_for
     from sweeps.spec import named_data
     from sweeps.spec.load import write_new
     from sweeps.spec.reference import new_specification

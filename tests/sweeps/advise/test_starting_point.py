@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeps import Study
-from sweeps.advise.starting_point import LARGEST, keys_for
+from sweeps.advise.request import LARGEST, keys_for
 
 
 @pytest.mark.parametrize(("dataset", "largest"), [("digits", LARGEST), ("iris", 64)])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sweeps import Study
-from sweeps.advise.starting_point import keys_for
+from sweeps.advise.request import keys_for
 from sweeps.spec.axes import AXES, TABLES
 from sweeps.spec.model import KEYS, StudySpecification, parse
 from sweeps.spec.reference import allowed, new_specification, schemas_of, sections
