@@ -143,13 +143,13 @@ def analyze(
         >>> round(analyze(runs).analysis.groups[0].scaling.main.fit.critical_batch_size)
         100
     """
-    from reports.runs import Choice
+    from reports.runs.roles import Choice
     from sweeps.manage.run_tables import analyze_runs
 
     if isinstance(runs, str | os.PathLike):
         runs = [os.fspath(runs)]
     choice = Choice(columns, [by] if isinstance(by, str) else [*by], scale_with, maximize)
-    table = analyze_runs(
+    results, _ = analyze_runs(
         runs,
         choice,
         seconds_per_update,
@@ -158,7 +158,7 @@ def analyze(
         unit=unit,
         examples_per_item=examples_per_item,
     )
-    return answering(table.results)
+    return answering(results)
 
 
 class Study:

@@ -20,8 +20,8 @@ from reports.compare._matches import (
 )
 from reports.output.csv import column_meanings, to_csv
 from reports.output.files import PAGE, remove_leftovers, write
-from reports.output.page import FIGURES, cells
-from reports.output.page.page import DOWNLOADS, downloads, fill, fit
+from reports.output.page import cells
+from reports.output.page.page import DOWNLOADS, FIGURES, downloads, fill, fit
 from reports.output.page.sections import inlined
 from reports.recommend import analyse_study
 from reports.schema import (

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from reports.charts.base import Chart
-    from reports.output.page import Table
+    from reports.output.page.cells import Table
 
 MOST_ROWS = 30  # rows of the table
 MOST_ANSWERS = 5

@@ -21,7 +21,8 @@ from reports.charts.base._axes import panels
 from reports.charts.base.style import STYLE
 from reports.charts.base.svg import WIDTH
 from reports.output.files import chart_folder, refuse_links, write
-from reports.output.page import Table, group_table, page_tables
+from reports.output.page._tables import group_table, page_tables
+from reports.output.page.cells import Table
 from reports.recommend import StudyAnalysis, analyse_study
 from reports.schema import StudyResults, visible
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -37,22 +37,15 @@ _COMPLETE = {"complete", "completed", "finished", "ok", "success", "succeeded", 
 _YES = {"true", "1", "1.0", "yes", "reached"}  # what says that a run reached the target
 
 
-@dataclass(frozen=True)
-class RunTable:
-    """A table of finished runs as results, with what was made of it, a sentence each."""
-
-    results: StudyResults
-    notes: tuple[str, ...]
-
-
 def read_runs(
     frame: pd.DataFrame,
     choice: Choice,
     description: StudyDescription,
     seconds_per_update: Mapping[int, float] | None = None,
-) -> RunTable:
+) -> tuple[StudyResults, tuple[str, ...]]:
     """Return the results of a table with a row a run or, where runs come again, an evaluation.
 
+    And what was made of it, a sentence each.
     The description has name, unit, target and margin, in the unit of the metric's column; groups
     are set here. What can't be read so is a `RunsError` with every obstacle and what to type.
     """
@@ -88,7 +81,7 @@ def read_runs(
     )
     timing = None if seconds_per_update is None else _timing(groups, seconds_per_update)
     results = StudyResults.from_runs(described, as_table(runs, RUN_COLUMNS), evaluations, timing)
-    return RunTable(results, (reading.roles_sentence(len(runs)), *reading.notes))
+    return results, (reading.roles_sentence(len(runs)), *reading.notes)
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:

@@ -63,7 +63,7 @@ def add_analyze(commands: Commands) -> None:
 def _analyze(options: argparse.Namespace) -> int:
     for path in options.runs:
         refuse_missing(path)
-    from reports.runs import Choice
+    from reports.runs.roles import Choice
     from sweeps.manage.run_tables import analyze_runs
     from sweeps.study import answering
 
@@ -73,7 +73,7 @@ def _analyze(options: argparse.Namespace) -> int:
         options.scale_with,
         True if options.maximize else False if options.minimize else None,
     )
-    table = analyze_runs(
+    finished, notes = analyze_runs(
         options.runs,
         choice,
         _seconds(options.seconds_per_update),
@@ -82,8 +82,8 @@ def _analyze(options: argparse.Namespace) -> int:
         unit=options.unit,
         examples_per_item=options.examples_per_item,
     )
-    tell(*table.notes)
-    results = answering(table.results)
+    tell(*notes)
+    results = answering(finished)
     page = results.report(options.out or Path(f"{results.description.name}-analysis"))
     if options.json:
         write(*(page.parent / "report.json").read_text(encoding="utf-8").splitlines())

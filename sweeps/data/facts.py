@@ -26,10 +26,10 @@ class DataFacts:
     task: str
     preparation: Preparation  # its sets as counts
     train_items: int
-    features: int
-    outputs: int
-    target_names: tuple[str, ...]  # of classes, or of the targets of a regression
-    notes: tuple[str, ...]
+    features: int = 0
+    outputs: int = 0
+    target_names: tuple[str, ...] = ()  # of classes, or of the targets of a regression
+    notes: tuple[str, ...] = ()
     target_scales: tuple[tuple[int, tuple[float, ...]], ...] = ()  # of a regression, by seed
     most_frequent: float | None = None  # share of the most frequent class, if it has classes
     constant_loss: float | None = None  # log loss, or MAE, of the best constant prediction
@@ -107,17 +107,7 @@ def facts_of(
 
 def facts_of_trainer(source: Source, train_items: int, task: str) -> DataFacts:
     """Return the facts of a trainer, which has data of its own: most are unknown."""
-    return DataFacts(
-        source=source,
-        fingerprint=source.content,
-        task=task,
-        preparation=Preparation(0, 0, "none"),
-        train_items=train_items,
-        features=0,
-        outputs=0,
-        target_names=(),
-        notes=(),
-    )
+    return DataFacts(source, source.content, task, Preparation(0, 0, "none"), train_items)
 
 
 def share_of_largest(dataset: Dataset) -> float | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from reports.runs import ROLES, Choice, RunsError, RunTable, attributes_of, read_runs, unfolded
-from reports.schema import StudyDescription
+from reports.runs.names import attributes_of, unfolded
+from reports.runs.roles import ROLES, Choice, RunsError
+from reports.runs.tables import read_runs
+from reports.schema import StudyDescription, StudyResults
 from sweeps.data.registry import table_of_file
 from sweeps.errors import DataError, UsageError, counted, refuse_missing
 
@@ -38,8 +39,8 @@ def analyze_runs(
     margin: float | None = None,
     unit: str = "examples",
     examples_per_item: float = 1.0,
-) -> RunTable:
-    """Return the results that a table of finished runs, or its files, hold; see `read_runs`.
+) -> tuple[StudyResults, list[str]]:
+    """Return the results that a table of finished runs, or its files, hold, and notes on it.
 
     Raises:
         UsageError: They can't be read so; every obstacle has the option that removes it.
@@ -58,10 +59,10 @@ def analyze_runs(
         margin=margin,
     )
     try:
-        table = read_runs(unfolded(frame), choice, description, seconds_per_update)
+        results, read = read_runs(unfolded(frame), choice, description, seconds_per_update)
     except RunsError as error:
         raise UsageError(*error.lines) from None
-    return replace(table, notes=(*notes, *table.notes))
+    return results, [*notes, *read]
 
 
 def read_run_files(paths: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:

@@ -142,17 +142,11 @@ def times_lines(times: UpdateTimes) -> list[str]:
 
 
 def _table_lines(table: pd.DataFrame) -> list[str]:
-    kinds = list(dict.fromkeys(zip(table["engine"], table["lanes"], strict=True)))
-    rows = [["batch size", *(_heading(engine, lanes) for engine, lanes in kinds)]]
-    for size, of_size in table.groupby("batch_size"):
-        cells = of_size.set_index(["engine", "lanes"]).to_dict("index")
-        times = (_time(cells[kind]) if kind in cells else "none" for kind in kinds)
-        rows.append([str(size), *times])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    kinds = [_heading(*kind) for kind in zip(table["engine"], table["lanes"], strict=True)]
+    named = table.assign(kind=kinds, time=[_time(row) for row in table.to_dict("records")])
+    wide = named.pivot_table("time", "batch_size", "kind", "first").fillna("none")
+    wide = wide[[*dict.fromkeys(kinds)]].rename_axis(index="batch size", columns=None)
+    return wide.reset_index().to_string(index=False).splitlines()
 
 
 def _heading(engine: str, lanes: int) -> str:

@@ -21,7 +21,8 @@ import pytest
 from reports.output.build import build_report
 from reports.recommend.analysis import analyse_study
 from reports.recommend.record import Analysis
-from reports.runs import Choice, read_runs
+from reports.runs.roles import Choice
+from reports.runs.tables import read_runs
 from reports.schema.formats import rate
 from reports.schema.results import StudyDescription, StudyResults
 from reports.stats.non_inferiority import NEAR_OPTIMAL, REFERENCE, WORSE
@@ -235,9 +236,8 @@ def finished(seeds: int) -> StudyResults:
     ]
     frame = pd.DataFrame(rows, columns=["bs", "lr", "seed", "step", "val_acc"])
     frame["val_acc"] += random.normal(0, 0.002, len(frame)) - np.log10(frame["lr"] / 0.1) ** 2 / 50
-    return read_runs(
-        frame.assign(seconds=frame["step"] / 500), Choice(), StudyDescription("", "")
-    ).results
+    frame = frame.assign(seconds=frame["step"] / 500)
+    return read_runs(frame, Choice(), StudyDescription("", ""))[0]
 
 
 @pytest.fixture(scope="module")

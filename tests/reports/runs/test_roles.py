@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from reports.runs import Choice, RunsError, attributes_of, unfolded
-from reports.runs.roles import plain, roles_of
+from reports.runs.names import attributes_of, unfolded
+from reports.runs.roles import Choice, RunsError, plain, roles_of
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from reports.recommend import analyse_study
-from reports.runs import Choice, RunsError, RunTable, read_runs
-from reports.schema import StudyDescription
+from reports.runs.roles import Choice, RunsError
+from reports.runs.tables import read_runs
+from reports.schema import StudyDescription, StudyResults
 
 
 def runs(seeds: int = 1, **changes: object) -> pd.DataFrame:
@@ -28,12 +29,19 @@ def runs(seeds: int = 1, **changes: object) -> pd.DataFrame:
     return frame.assign(accuracy=0.9 - 0.01 * off + noise, **changes)
 
 
+class RunTable(NamedTuple):
+    """Results of a table, and what was made of it."""
+
+    results: StudyResults
+    notes: tuple[str, ...]
+
+
 def read(frame: pd.DataFrame, by: tuple[str, ...] = (), **columns: Any) -> RunTable:
     """Read runs with columns by role."""
     scale, maximize = columns.pop("scale_with", ""), columns.pop("maximize", None)
     level, margin = columns.pop("target", None), columns.pop("margin", None)
     study = StudyDescription("made", "", target_metric=level, margin=margin)
-    return read_runs(frame, Choice(columns, by, scale, maximize), study)
+    return RunTable(*read_runs(frame, Choice(columns, by, scale, maximize), study))
 
 
 def test_one_seed_gives_the_optimum_unconfirmed() -> None:

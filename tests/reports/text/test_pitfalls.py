@@ -19,7 +19,7 @@ import pytest
 import ran
 
 from reports.claims.judgement import claims_of
-from reports.output.page import page_tables
+from reports.output.page._tables import page_tables
 from reports.recommend.analysis import analyse_study
 from reports.schema.results import EXPLORE, StudyResults
 from reports.text.cautions import cautions

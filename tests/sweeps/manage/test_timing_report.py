@@ -81,7 +81,7 @@ def made(
 def test_the_table_has_a_row_for_each_batch_size_and_a_column_for_each_engine() -> None:
     lines = times_lines(made())
     assert lines[2] == "4-3-2, sgd, float32"
-    assert lines[3].split("  ")[0] == "batch size"
+    assert lines[3].split("  ")[0].strip() == "batch size"
     assert [
         word in lines[3] for word in ("one network", "each of 30 at once", "example by example")
     ]
