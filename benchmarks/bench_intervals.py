@@ -317,7 +317,7 @@ def _outside(z: np.ndarray, y: np.ndarray, number: int) -> bool:
 
 def _prediction(z: np.ndarray, y: np.ndarray, new: float) -> Ends:
     """The interval of log y at another z: of all curves that fit nearly as well, and a mean's."""
-    fit = fit_two_terms(means_of(z, y))
+    fit = fit_two_terms(means_of(z, y), 0.95)
     degrees = z.size - 2 - (z.size >= FREE_BEND)
     limit = fit.noise**2 * (degrees + stats.t.ppf(0.975, degrees) ** 2)
     gaps = np.log(y) - np.log(shapes_at(z, fit.shapes))

@@ -53,8 +53,10 @@ def __getattr__(name: str) -> object:
         from reports.compare import comparison as home
     elif name in {"Recommendation", "Results"}:
         from reports.output import interactive as home
-    elif name in {"build_paper", "build_report"}:
-        from reports import output as home
+    elif name == "build_report":
+        from reports.output import build as home
+    elif name == "build_paper":
+        from reports.output import manuscript as home
     elif name == "updates_to_target":
         from reports.stats.models import first_passage as home
     elif name in {"best_batch_for_time", "fit_update_time"}:

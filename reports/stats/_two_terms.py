@@ -20,7 +20,6 @@ import numpy as np
 from scipy import special
 
 from reports.stats.bounds import Ends
-from reports.stats.intervals import CONFIDENCE
 
 Values = Annotated[np.ndarray, "point"]
 Shapes = Annotated[np.ndarray, "power ratio"]
@@ -119,8 +118,8 @@ def means_of(z: Values, y: Values, censored: Values | None = None) -> Points:
     return Points(np.log(places), means, bounded, error, degrees)
 
 
-def fit_two_terms(points: Points, *, bend: bool = True) -> TwoTerms:
-    """Return the fit of least squares with 95% profile intervals; without a bend p is 1.
+def fit_two_terms(points: Points, confidence: float, *, bend: bool = True) -> TwoTerms:
+    """Return the fit of least squares with profile intervals; without a bend p is 1.
 
     Values within an interval fit with a sum of squares of at most `1 + t^2 / d` times the least,
     t being the quantile of Student's distribution with d degrees of freedom (Bates & Watts 1988,
@@ -128,7 +127,7 @@ def fit_two_terms(points: Points, *, bend: bool = True) -> TwoTerms:
     """
     free = bend and points.known >= FREE_BEND
     degrees = points.known - 2 - free
-    factor = 1 + special.stdtrit(degrees, (1 + CONFIDENCE) / 2) ** 2 / degrees
+    factor = 1 + special.stdtrit(degrees, (1 + confidence) / 2) ** 2 / degrees
     powers = SHARPEST ** np.linspace(-1, 1, _POWERS) if free else np.ones(1)
     # At given p and b/a the best a is a mean, so the search is in two dimensions.
     for _ in range(_ZOOMS if free else 1):

@@ -79,7 +79,7 @@ def _paper(options: argparse.Namespace) -> int:
     if options.others:
         raise UsageError("Figures for a manuscript are of one study: give one folder.")
     width = _inches(options.width or "3.25in")
-    from reports.output import build_paper
+    from reports.output.manuscript import build_paper
     from sweeps.store import results
 
     study, out = results(options.folder), options.out or options.folder / "paper"

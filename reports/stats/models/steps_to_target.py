@@ -27,6 +27,7 @@ from reports.stats._two_terms import (
     positive,
 )
 from reports.stats.bounds import Ends
+from reports.stats.intervals import CONFIDENCE
 
 IN_RANGE = "in range"  # the curve has flattened within the batch sizes that reached the target
 NOT_IN_RANGE = "not in range"  # it still falls at the largest of them
@@ -141,7 +142,7 @@ def fit_steps_to_target(
         reason=_cannot_say(points, made),
         means=tuple(np.exp(points.log_y[exact]).tolist()),
     )
-    return known if known.reason else _fitted(known, fit_two_terms(points))
+    return known if known.reason else _fitted(known, fit_two_terms(points, CONFIDENCE))
 
 
 def _cannot_say(points: Points, updates: np.ndarray) -> str:

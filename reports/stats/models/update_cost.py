@@ -21,6 +21,7 @@ from reports.stats._two_terms import (
     positive,
 )
 from reports.stats.bounds import Ends
+from reports.stats.intervals import CONFIDENCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ def fit_update_time(
         reason = f"Fewer than three batch sizes are timed: {timed.size}."
         return UpdateTimeFit(batch_sizes=tuple(timed.tolist()), reason=reason)
     medians = np.array([np.median(taken[sizes == size]) for size in timed])
-    model = fit_two_terms(means_of(timed, medians), bend=False)
+    model = fit_two_terms(means_of(timed, medians), CONFIDENCE, bend=False)
     fixed = model.curve.intercept if model.intercept.low > 0 else None
     each = model.curve.slope if model.slope.low > 0 else None
     flat = "Times don't grow with the batch size: they show no cost of an example."

@@ -74,7 +74,7 @@ def test_updates_to_target_are_within_half_a_percent_of_the_exact_ones() -> None
 def test_the_curve_bends_where_a_hyperbola_is_not_the_law() -> None:
     fit, updates = fitted()
     sizes = np.array(BATCH_SIZES)
-    hyperbola = fit_two_terms(means_of(1 / sizes, np.array(updates)), bend=False)
+    hyperbola = fit_two_terms(means_of(1 / sizes, np.array(updates)), 0.95, bend=False)
     assert hyperbola.poor_fit
     assert hyperbola.largest_residual == pytest.approx(0.119, abs=0.005)
     assert fit.plateau == "in range"

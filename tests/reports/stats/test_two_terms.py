@@ -18,8 +18,8 @@ def curve_at(z: np.ndarray, power: float = 1.0) -> np.ndarray:
     return (100**power + (5_000 * z) ** power) ** (1 / power)
 
 
-def fitted(z: np.ndarray, y: np.ndarray, bend: bool = False) -> TwoTerms:
-    return fit_two_terms(means_of(z, y), bend=bend)
+def fitted(z: np.ndarray, y: np.ndarray, confidence: float = 0.95, bend: bool = False) -> TwoTerms:
+    return fit_two_terms(means_of(z, y), confidence, bend=bend)
 
 
 def noisy(seed: int, noise: float = 0.1) -> np.ndarray:
@@ -85,11 +85,12 @@ def least_squares_at(y: np.ndarray, name: str, value: float) -> float:
 
 
 @pytest.mark.parametrize("name", ["intercept", "slope", "ratio"])
-def test_an_interval_ends_where_the_f_test_does(name: str) -> None:
+@pytest.mark.parametrize("confidence", [0.95, 0.5])
+def test_an_interval_ends_where_the_f_test_does(name: str, confidence: float) -> None:
     y = noisy(6)
-    fit = fitted(Z, y)
+    fit = fitted(Z, y, confidence)
     least = float(np.square(np.log(y) - np.log(fit.curve.at(Z))).sum())
-    critical = stats.f.ppf(0.95, 1, Z.size - 2)
+    critical = stats.f.ppf(confidence, 1, Z.size - 2)
     for bound in getattr(fit, name):
         excess = least_squares_at(y, name, bound) / least - 1
         assert excess * (Z.size - 2) == pytest.approx(critical, rel=0.02)
@@ -138,7 +139,9 @@ def test_a_point_with_a_bound_is_a_bound_and_shows_nothing_of_scatter() -> None:
 def with_bound(value: float) -> TwoTerms:
     """An exact hyperbola, with a bound at the smallest batch size."""
     y = curve_at(Z)
-    return fit_two_terms(means_of(Z, np.append(value, y[1:]), np.arange(Z.size) == 0), bend=False)
+    return fit_two_terms(
+        means_of(Z, np.append(value, y[1:]), np.arange(Z.size) == 0), 0.95, bend=False
+    )
 
 
 def test_a_bound_that_the_curve_respects_changes_nothing() -> None:
@@ -168,20 +171,20 @@ def repeated(bend: float, seeds: int = 5, noise: float = 0.05) -> Points:
 def test_a_curve_that_misses_a_point_by_more_than_runs_scatter_lacks_fit(
     bend: float, noise: float, *, lacks: bool, poor: bool
 ) -> None:
-    fit = fit_two_terms(repeated(bend, noise=noise))
+    fit = fit_two_terms(repeated(bend, noise=noise), 0.95)
     assert fit.lack_of_fit is not None
     assert (fit.lack_of_fit < 0.05, fit.poor_fit) == (lacks, poor)
 
 
 def test_wide_scatter_explains_a_large_residual() -> None:
-    fit = fit_two_terms(repeated(1.0, seeds=3, noise=0.4))
+    fit = fit_two_terms(repeated(1.0, seeds=3, noise=0.4), 0.95)
     assert fit.largest_residual > 0.1
     assert not fit.poor_fit
 
 
 def test_the_lack_of_fit_is_the_f_test_of_a_regression() -> None:
     points = repeated(1.2)
-    fit = fit_two_terms(points, bend=False)
+    fit = fit_two_terms(points, 0.95, bend=False)
     assert points.error is not None
     ratio = fit.noise**2 / points.error**2
     assert fit.lack_of_fit == pytest.approx(stats.f.sf(ratio, Z.size - 2, 4 * Z.size))
@@ -211,7 +214,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say(
     covered = np.zeros(3)
     for _ in range(STUDIES):
         errors = np.tile(rng.normal(0, shared, sizes.size), seeds) + rng.normal(0, 0.1, z.size)
-        fit = fit_two_terms(means_of(z, truth.at(z) * np.exp(errors)))
+        fit = fit_two_terms(means_of(z, truth.at(z) * np.exp(errors)), 0.95)
         pairs = ((fit.intercept, 100), (fit.slope, 5_000), (fit.ratio, truth.ratio))
         covered += [bounds.low <= value <= bounds.high for bounds, value in pairs]
     # Of 150 at 95%, fewer than 135 or all have a probability of 0.5% each at most.

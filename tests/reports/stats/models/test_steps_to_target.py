@@ -68,7 +68,7 @@ def noisy_runs(seeds: int, noise: float = 0.05) -> dict[str, Any]:
 @pytest.mark.parametrize("model", PUBLISHED)
 def test_published_figures_are_those_of_the_hyperbola(model: str) -> None:
     points = means_of(1 / np.array(PUBLISHED_SIZES), np.array(PUBLISHED[model], float))
-    curve = fit_two_terms(points, bend=False).curve
+    curve = fit_two_terms(points, 0.95, bend=False).curve
     assert (curve.intercept, curve.slope) == pytest.approx(FIGURES[model], rel=1e-4)
 
 
@@ -76,7 +76,7 @@ def test_published_figures_are_those_of_the_hyperbola(model: str) -> None:
 def test_published_steps_are_fitted_better_with_a_bend(model: str) -> None:
     fit = fit_steps_to_target(PUBLISHED_SIZES, PUBLISHED[model])
     points = means_of(1 / np.array(PUBLISHED_SIZES), np.array(PUBLISHED[model], float))
-    hyperbola = fit_two_terms(points, bend=False)
+    hyperbola = fit_two_terms(points, 0.95, bend=False)
     assert (fit.plateau, fit.poor_fit, fit.reason) == (IN_RANGE, False, "")
     assert fit.model is not None
     assert fit.model.noise < hyperbola.noise
