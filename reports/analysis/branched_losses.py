@@ -76,8 +76,8 @@ def branch_losses(trials: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """
     points = _branched(trials, curves.dropna(subset="branch_at").drop(columns="examples"))
     points = points.rename(columns={"branch_at": "examples"})
-    # A trainer need not know its training loss.
-    points["train_loss"] = points["train_loss"].fillna(points["validation_loss"])
+    # A trainer need not know its training loss; of a branch that diverged there is none.
+    points["train_loss"] = points["train_loss"].fillna(points["validation_loss"]).fillna(math.inf)
     mean = points.groupby([*_POINT, "branch_batch_size", "seed"])["train_loss"].mean()
     loss = np.log(mean).rename("loss").reset_index()
     rows = []

@@ -18,13 +18,13 @@ from reports.recommend import Analysis
 _MAKERS: tuple[Callable[[Analysis], Chart | None], ...] = (
     accuracy_chart,
     accuracy_time_chart,
+    critical_chart,  # only where a study asks for it
     rates_chart,
     curves_chart,
     steps_chart,
     seconds_per_update_chart,
     budget_chart,
     noise_chart,
-    critical_chart,
     time_chart,
     gap_chart,
     workers_chart,

@@ -129,8 +129,8 @@ def _measured(
         if family.growth is None or family.growth.kind != MEASURED:
             continue
         rows = critical[critical["group"] == group.label]
-        # No branch shows what lies beyond the largest, nor may a batch hold more than there is.
-        limits = rows["critical_batch_size"].clip(upper=rows["largest"]).cummax()
+        # No branch shows what lies beyond the largest, and a batch that has grown stays so.
+        limits = rows["critical_batch_size"].clip(upper=rows["largest"])[::-1].cummin()[::-1]
         epochs = -(-rows["examples"] // family.shared.train_items)
         for size in group.grid:
             sizes = [doubled(size, limit) for limit in limits.clip(lower=size)]

@@ -32,7 +32,9 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "mnist": ('dataset="digits"', "batch_sizes=[16, 64]", "timing=false"),
     "noise-scale": ("batch_sizes=[32, 128, 512]",),
     "paper": ('dataset="wine"', "batch_sizes=[1, 16, 64]", TWO, "exclude=[]"),
+    "small-batch": ("batch_sizes=[32, 128]", "timing=false"),
     "time-to-accuracy": ("batch_sizes=[32, 128, 512]", TWO),
+    "warm-up": ("batch_sizes=[8, 32]", "branch.at=[0.5, 1]", 'dataset="digits"'),
 }
 """What makes each study small."""
 
@@ -73,13 +75,26 @@ def noise_beside_the_critical_size(results: StudyResults, _page: str) -> bool:
     return bool(curved) and group.scaling.main is not None
 
 
+def both_memories(results: StudyResults, _page: str) -> bool:
+    groups = [(plan.optimizer, plan.memory_reference) for plan in results.description.groups]
+    return groups == [("adam", None), ("adam", 64), ("sgd", None)]
+
+
+def growth_of_every_kind(results: StudyResults, _page: str) -> bool:
+    kinds = {plan.growth for plan in results.description.groups}
+    measured = analyse(results)[0].scaling.branched
+    return kinds == {"", "measured growth", "seesaw"} and not measured.critical.empty
+
+
 WANTED: dict[str, Callable[[StudyResults, str], bool]] = {
     "digits": nothing_special,
     "large-batch": every_remedy,
     "mnist": nothing_special,
     "noise-scale": noise_beside_the_critical_size,
     "paper": every_claim,
+    "small-batch": both_memories,
     "time-to-accuracy": several_targets,
+    "warm-up": growth_of_every_kind,
 }
 
 

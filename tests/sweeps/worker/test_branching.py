@@ -202,10 +202,11 @@ def loss_between(loss: Any, size: int) -> float:
     [
         ({8: [[1.0]] * 3, 16: [[1.0]] * 3, 32: [[1.0]] * 3}, math.inf),
         ({8: [[1.0]] * 3, 16: [[1.0]] * 3, 32: [[1.0], [1.0], [math.inf]]}, 16.0),
+        ({8: [[1.0]] * 3, 16: [[1.0]] * 3, 32: [[1.0], [1.0], [math.nan]]}, 16.0),
         ({8: [[1.0]] * 3, 16: [[math.e]] * 3}, 8 + 8 * math.log1p(0.01)),
         ({8: [[math.inf]] * 2 + [[1.0]], 16: [[1.0]] * 3}, math.inf),
     ],
-    ids=["none is worse", "one diverged", "all are worse", "runs that diverged"],
+    ids=["none is worse", "one diverged", "one has no loss", "all are worse", "runs that diverged"],
 )
 def test_what_branches_show_at_their_ends(
     losses: dict[int, list[list[float]]], critical: float
