@@ -7,6 +7,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from math import inf
+from operator import attrgetter
 from typing import TypeVar
 
 import numpy as np
@@ -39,8 +40,12 @@ def plan(trials: Iterable[Trial], jobs: int) -> list[Cohort]:
     """Group trials into cohorts, each once and none larger than an equal share of the work."""
     grouped: defaultdict[Configuration, defaultdict[int, set[Settings]]]
     grouped = defaultdict(lambda: defaultdict(set))
-    for trial in {trial.identity: trial for trial in trials}.values():
-        grouped[trial.configuration][trial.seed].add(trial.settings)
+    unique = {trial.identity: trial for trial in trials}.values()
+    # To look for a configuration takes far longer than to see that it is that of the trial before.
+    for configuration, members in itertools.groupby(unique, attrgetter("configuration")):
+        by_seed = grouped[configuration]
+        for trial in members:
+            by_seed[trial.seed].add(trial.settings)
     products = [
         (configuration, seeds, settings)
         for configuration, by_seed in grouped.items()

@@ -19,6 +19,7 @@ from sweeps.design.trials import (
     Settings,
     Trial,
     settings_of,
+    trials_on,
 )
 from sweeps.errors import counted, pairs_text
 from sweeps.spec.axes import ADAM, MEASURED, SEESAW
@@ -137,7 +138,7 @@ class Family:
         if isinstance(configuration, EngineConfiguration):
             given = self.hyperparameters_at(batch_size)
             settings = settings_of(configuration.optimizer, rate, given)
-        return [Trial(configuration, settings, seed) for seed in seeds]
+        return trials_on(seeds, configuration, settings)
 
 
 def rate_factor(rule: str, ratio: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -173,15 +173,11 @@ class Trial:
             if name != "learning_rate" and value != COMMON.get(name)
         }
 
-    @cached_property
+    @property
     def content(self) -> str:
         """Everything that determines the trial's result, as canonical JSON."""
-        # Put together by hand: a study has many trials of one configuration.
-        return (
-            f'{{"configuration":{self.configuration.content},'
-            f'"numerics":"{self.configuration.numerics}",'
-            f'"seed":{self.seed},"settings":{_json(_canonical(dict(self.settings)))}}}'
-        )
+        before, after = _around_seed(self.configuration, self.settings)
+        return f"{before}{self.seed}{after}"
 
     @cached_property
     def identity(self) -> str:
@@ -199,6 +195,26 @@ class Planned(NamedTuple):
 
     group: str
     trial: Trial
+
+
+def trials_on(
+    seeds: Iterable[int], configuration: Configuration, settings: Settings
+) -> list[Trial]:
+    """Return a trial for each seed, with its identity, which costs less for all at once."""
+    before, after = (part.encode() for part in _around_seed(configuration, settings))
+    common, trials = hashlib.sha256(before), [Trial(configuration, settings, s) for s in seeds]
+    for trial in trials:
+        digest = common.copy()
+        digest.update(b"%d%b" % (trial.seed, after))
+        trial.__dict__["identity"] = digest.hexdigest()[:IDENTITY_CHARACTERS]
+    return trials
+
+
+def _around_seed(configuration: Configuration, settings: Settings) -> tuple[str, str]:
+    """Return what comes before a trial's seed in its content, and what comes after it."""
+    # Put together by hand: a study has many trials of one configuration.
+    before = f'{{"configuration":{configuration.content},"numerics":"{configuration.numerics}"'
+    return f'{before},"seed":', f',"settings":{_json(_canonical(dict(settings)))}}}'
 
 
 def _json(value: object) -> str:

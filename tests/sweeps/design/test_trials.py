@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from bpengine import BatchGrowth, Budget, Schedule
 from bpengine.optim._optimizers import COMMON, OPTIMIZERS
 from sweeps.data.splits import Preparation, Source
-from sweeps.design.trials import Branching, Cohort, EngineConfiguration, Trial, settings_of
+from sweeps.design.trials import (
+    Branching,
+    Cohort,
+    EngineConfiguration,
+    Trial,
+    settings_of,
+    trials_on,
+)
 
 CONFIGURATION = configuration(
     source=Source("iris"),
@@ -73,6 +80,13 @@ def identity(configuration: EngineConfiguration) -> str:
 def test_the_identity_is_pinned() -> None:
     # A change here makes every stored trial run again.
     assert TRIAL.identity == "2b1f42a4a91480d444f559b89b417d48"
+
+
+def test_trials_that_are_made_together_are_those_made_alone() -> None:
+    together = trials_on([7, 0, 2**63 - 1], CONFIGURATION, SETTINGS)
+    alone = [Trial(CONFIGURATION, SETTINGS, seed) for seed in (7, 0, 2**63 - 1)]
+    assert together == alone
+    assert [trial.identity for trial in together] == [trial.identity for trial in alone]
 
 
 def test_every_field_of_the_configuration_counts_but_those_that_others_determine() -> None:
