@@ -285,10 +285,14 @@ def _tell_of_other_study(study: Study, folder: Path, *, same_code: bool) -> None
 
     if not (folder / FILE).is_file():
         return
+    # The first trial shows it, most often.
+    planned = [trial for _, trial in study.experiment.explored]
+    with Store.read(folder, checked=False) as store:
+        if not planned or any(store.has(trial.identity) for trial in planned):
+            return
     with Store.read(folder) as store:
-        kept = store.statuses().keys()
-    planned = {trial.identity for _, trial in study.experiment.explored}
-    if kept and planned and not kept & planned:
+        kept = store.ended()
+    if kept:
         what = counted(len(kept), "trial")
         if not same_code:
             tell(
@@ -330,7 +334,7 @@ def _retry(options: argparse.Namespace) -> int:
     from sweeps.study import Study
 
     with Store.read(folder) as store:
-        failed = store.statuses().keys() - store.done()
+        failed = store.ended() - store.done()
     if not failed:
         write(f"{folder}: no trial failed, there is nothing to run again")
         return DONE

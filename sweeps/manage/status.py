@@ -81,12 +81,12 @@ def status_of(folder: Path) -> Status:
         stages = Plan(store, experiment).stages()
         stages.setdefault(CONFIRM, provisional(experiment))
         planned = {trial.identity: trial for stage in stages.values() for _, trial in stage}
-        is_planned = (stored := store.stored_trials())["trial"].isin(planned)
+        failures = store.failures()
         return replace(
             known,
             counts=_counts(stages, statuses),
-            unplanned=int((~is_planned).sum()),
-            failures=count_outcomes(stored[is_planned]).causes,
+            unplanned=len(statuses.keys() - planned.keys()),
+            failures=count_outcomes(failures[failures["trial"].isin(planned)]).causes,
             remaining=_remaining(store, planned),
             timing=_timing(store, experiment),
         )
@@ -109,18 +109,18 @@ def _remaining(store: Store, planned: Mapping[str, Trial]) -> Remaining:
     done, jobs = store.done(), sessions_of(store.facts()).jobs or cpu_count()
     missing = [trial for identity, trial in planned.items() if identity not in done]
     finished = [trial for identity, trial in planned.items() if identity in done]
+    if not missing:
+        return Remaining(0, 0.0, 0.0, jobs)
     costs = [*map(cohort_cost, plan(missing, jobs))]
     scale = _scale(store, finished, jobs)
-    seconds = max(max(costs, default=0.0), sum(costs) / jobs)
+    seconds = max(*costs, sum(costs) / jobs)
     return Remaining(len(missing), scale * sum(costs), scale * seconds, jobs)
 
 
 def _scale(store: Store, finished: Sequence[Trial], jobs: int) -> float:
     """Return how many seconds finished trials took for each microsecond of predicted cost."""
     predicted = sum(map(cohort_cost, plan(finished, jobs)))
-    stored = store.stored_trials()
-    identities = {trial.identity for trial in finished}
-    took = float(stored.loc[stored["trial"].isin(identities), "train_seconds"].sum())
+    took = store.train_seconds(trial.identity for trial in finished)
     return took / predicted if took else 1e-6
 
 

@@ -163,6 +163,8 @@ def _dispatching(session: _Session) -> Iterator[Dispatch]:
 
 
 def _tidy(session: _Session) -> None:
+    if not session.workspace.folder.exists():
+        return
     # What another run works with, or is elsewhere now, is not for this one to remove.
     session.store.check()
     remove_checkpoints(session.workspace.checkpoints, session.store.done())

@@ -10,11 +10,12 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from sweeps.errors import OwnedError, ResourceError, StoreError, UserError, counted, tell
+from sweeps.store._checked import content_of, is_checked, is_noted, note_checked, place_of
 from sweeps.store._schema import TABLES, create_tables, kind_problem
 from sweeps.store.rows import damaged_rows, insert
 
@@ -26,7 +27,7 @@ _BUSY_MILLISECONDS = 10_000
 _WRITER, _CHECKPOINT = "writer", "checkpoint"
 SESSION_FACTS = (_WRITER, _CHECKPOINT)  # facts of whoever writes, rather than of the study
 
-_FACT = "SELECT value FROM facts WHERE key = ?"
+_FACT = "SELECT value FROM sound_facts WHERE key = ?"
 
 CHECKPOINT_SECONDS, _AGAIN_SECONDS, _CHECKPOINT_MILLISECONDS = 30.0, 1.0, 100
 """How often there is a checkpoint, how soon again if readers are in its way, how long it waits."""
@@ -92,19 +93,36 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a store for its one writer; damaged rows are removed, with a note."""
     with _mendable(path), closing(_connect(path, "mode=rw")) as connection:
         _check(connection, path)
-        problems = _row_problems(connection, path)
-        damaged = damaged_rows(connection)
+        problems, damaged = ([], []) if _is_known_sound(path) else _damage(connection, path)
         if damaged or problems:
             _keep_sound(connection, damaged)
         if damaged:
             rows = counted(len(damaged), "damaged row")
             tell(f"note: {path} held {rows}, now removed: what was there is computed again.")
         _show_sound(connection, [])
+        connection.text_factory = str
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         # Every checkpoint leaves word that a log follows, so SQLite makes none by itself.
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         yield connection
+
+
+def _damage(connection: sqlite3.Connection, path: Path) -> tuple[list[str], list[tuple[str, int]]]:
+    """Return what is wrong with indexes and rows, and which rows are damaged."""
+    return _row_problems(connection, path), damaged_rows(connection)
+
+
+def check_all(path: Path) -> None:
+    """Check a store that is in no use, and keep that it is whole, if it is and that isn't known."""
+    # Opened anew: SQLite remembers pages that it has written, whatever the file holds since.
+    with suppress(UserError, OSError), reading(path, checked=False) as connection:
+        if not is_noted(path):
+            # The file first: what changes while its rows are checked is seen by either.
+            where, content = place_of(path), content_of(path)
+            is_sound = _damage(connection, path) == ([], [])
+            if is_sound and not _has_log(path) and where == place_of(path):
+                note_checked(path, where, content)
 
 
 def _keep_sound(connection: sqlite3.Connection, damaged: Sequence[tuple[str, int]]) -> None:
@@ -118,7 +136,8 @@ def _keep_sound(connection: sqlite3.Connection, damaged: Sequence[tuple[str, int
 
 
 def _show_sound(connection: sqlite3.Connection, damaged: Sequence[tuple[str, int]]) -> None:
-    """Make a view `sound_TABLE` of the rows of each table that are not damaged."""
+    """Make a view `sound_TABLE` of the rows of each table that are not damaged, and count those."""
+    connection.execute(f"CREATE TEMP VIEW damaged AS SELECT {len(damaged)} AS rows")
     for table in TABLES:
         rows = _sound(table, table, damaged)
         connection.execute(f"CREATE TEMP VIEW sound_{table} AS {rows}")
@@ -141,15 +160,26 @@ class Session:
         self._connection = connection
         self._path = path
         self._token = secrets.token_hex(16)
-        with transaction(connection):
-            insert(connection, "facts", {"key": _WRITER, "value": self._token})
+        self._is_changed, self._due = False, 0.0
+        # A run that finds nothing to do leaves a store that is complete by itself as it is.
+        self._has_begun = False
+        is_complete = _checkpoint_of(connection).get("log") == _NO_LOG
         self._files = self._stored_in()
-        self._is_changed, self._due = True, 0.0
+        if not is_complete:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._has_begun = True
+        with transaction(self._connection):
+            insert(self._connection, "facts", {"key": _WRITER, "value": self._token})
+        self._is_changed = True
         self.checkpoint()
 
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Make changes that all happen or none does, if the store is still ours."""
+        if not self._has_begun:
+            self._begin()
         with transaction(self._connection):
             self._check()
             self._is_changed = True
@@ -164,8 +194,9 @@ class Session:
 
     def end(self) -> None:
         """Leave a database that is complete by itself."""
-        self._say(_NO_LOG)
-        self._move()
+        if self._has_begun:
+            self._say(_NO_LOG)
+            self._move()
 
     def _check(self) -> None:
         if self._stored_in() != self._files:
@@ -206,13 +237,10 @@ class Session:
 
 def missing_trials(connection: sqlite3.Connection, path: Path) -> str:
     """Return what a store lacks that it once held, as a sentence; nothing if it lacks nothing."""
-    (said,) = connection.execute(_FACT, (_CHECKPOINT,)).fetchone() or ("{}",)
-    (trials,) = connection.execute("SELECT count(*) FROM trials NOT INDEXED").fetchone()
-    try:
-        before, log = (json.loads(said)[key] for key in ("trials", "log"))
-        is_short = log != _LOG_READ and trials < before
-    except (KeyError, TypeError, ValueError, RecursionError):
-        return ""
+    (trials,) = connection.execute("SELECT count(*) FROM trials").fetchone()
+    said = _checkpoint_of(connection)
+    before, log = said.get("trials", 0), said.get("log")
+    is_short = log != _LOG_READ and isinstance(before, int) and trials < before
     if log == _LOG_FOLLOWS:
         return (
             f"{path} was copied or kept without its log, {_log_of(path).name}: it holds "
@@ -227,13 +255,25 @@ def missing_trials(connection: sqlite3.Connection, path: Path) -> str:
     return ""
 
 
+def _checkpoint_of(connection: sqlite3.Connection) -> dict[str, object]:
+    """Return what a store says of its last checkpoint; nothing if that makes no sense."""
+    (said,) = connection.execute(_FACT, (_CHECKPOINT,)).fetchone() or ("{}",)
+    try:
+        return dict(json.loads(said))
+    except (TypeError, ValueError, RecursionError):
+        return {}
+
+
 @contextmanager
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a store as it is at this moment; nothing is written to it."""
+def reading(path: Path, *, checked: bool = True) -> Iterator[sqlite3.Connection]:
+    """Open a store as it is at this moment, its rows `checked` or not; nothing is written to it."""
     with _mendable(path), closing(_connect(path, _reading_mode(path))) as connection:
         connection.execute("BEGIN")
         _check(connection, path)
-        _show_sound(connection, damaged_rows(connection))
+        is_sound = not checked or _is_known_sound(path)
+        _show_sound(connection, [] if is_sound else damaged_rows(connection))
+        if checked:
+            connection.text_factory = str
         connection.execute("PRAGMA query_only = ON")
         yield connection
 
@@ -242,10 +282,19 @@ def _log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
+def _is_known_sound(path: Path) -> bool:
+    return not _has_log(path) and is_checked(path)
+
+
+def _has_log(path: Path) -> bool:
+    return _log_of(path).exists() and _log_of(path).stat().st_size > 0
+
+
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?{mode}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None)
-    # What is not UTF-8 has been damaged: its digest will tell.
+    # What is not UTF-8 has been damaged: its digest will tell. Until then each text takes a call of
+    # Python.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")

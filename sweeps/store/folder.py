@@ -9,6 +9,10 @@ from pathlib import Path
 from sweeps.errors import StoreError, did_you_mean_path
 
 FILE, LOCK = "study.db", ".lock"  # names of the store, and of what a run holds while it goes on
+CHECKED = ".checked"  # name of the note that all of a store was sound when its last run ended
+
+SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""A received folder may hold a link to a file of the user's, or a pipe that nobody writes to."""
 
 
 def with_study(folder: str) -> Path:

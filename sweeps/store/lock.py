@@ -14,15 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sweeps.errors import OwnedError, ResourceError, refuse_links, shown
-from sweeps.store.folder import LOCK
+from sweeps.store.folder import LOCK, SAFELY
 
 _TRIES, _TRY_SECONDS = 5, 0.05
 """Who asks whether a run is under way holds the lock for an instant; a run waits longer."""
 
 _LONGEST = 1000
-
-_SAFELY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-"""A received folder may hold a link to a file of the user's, or a pipe that nobody writes to."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold a folder against every other process that wants to run its study."""
     refuse_links(folder / LOCK)
     try:
-        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | _SAFELY, 0o644)
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | SAFELY, 0o644)
     except OSError as error:
         raise ResourceError(f"{folder} can't be written to: {error.strerror}.") from None
     with closing(os.fdopen(handle, "r+b", buffering=0)) as file:
@@ -63,7 +60,7 @@ def locked(folder: Path) -> Iterator[None]:
 def owner_of(folder: Path) -> Owner | None:
     """Return the process that runs the study in a folder now; None if there is none."""
     try:
-        handle = os.open(folder / LOCK, os.O_RDONLY | _SAFELY)
+        handle = os.open(folder / LOCK, os.O_RDONLY | SAFELY)
     except OSError:
         return None
     try:

@@ -8,7 +8,7 @@ import math
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -183,9 +183,16 @@ def _is_possible_trial(row: Row) -> bool:
 
 def _tells(content: str, row: Row) -> bool:
     """Return whether canonical JSON says of a trial what its columns repeat."""
+    names = _REPEATED if '"trainer":"' not in content else ("batch_size", "learning_rate")
+    shared = content.replace(f'"seed":{_written(row["seed"])}', "", 1)
+    return shared != content and _holds(shared, names, tuple(row[name] for name in names))
+
+
+@lru_cache(1000)
+def _holds(content: str, names: Sequence[str], values: Sequence[object]) -> bool:
     # To parse it would take longer than all else that is done to open a store.
-    names = _REPEATED if '"trainer":"' not in content else ("batch_size", "learning_rate", "seed")
-    return all(f'"{name}":{_written(row[name])}' in content for name in names)
+    pairs = zip(names, values, strict=True)
+    return all(f'"{name}":{_written(value)}' in content for name, value in pairs)
 
 
 def _written(value: object) -> str:
@@ -194,14 +201,20 @@ def _written(value: object) -> str:
     return f"{value},"
 
 
-_REPEATED = (*_SETTINGS, "learning_rate", "seed")
-"""Columns of a trial that repeat what its content says."""
+_REPEATED = (*_SETTINGS, "learning_rate")
+"""Columns of a trial that repeat what its content says, as its seed does."""
 
 
 def _is_possible_curve(curve: bytes) -> bool:
-    points = points_of(curve)
-    # The run comes before its branches, which count on from where they left it.
-    counts, run = points[:, :2], points[np.isnan(points[:, -1]), :2]
+    return _are_possible(points_of(curve)[:, [0, 1, -1]].tobytes())
+
+
+@lru_cache(1000)
+def _are_possible(examples_updates_and_branch: bytes) -> bool:
+    # Trials of one configuration are evaluated at the same points. Branches count on from where
+    # they left the run.
+    points = np.frombuffer(examples_updates_and_branch).reshape(-1, 3)
+    counts, run = points[:, :2], points[np.isnan(points[:, 2]), :2]
     return bool(
         (counts >= 0).all()
         and (counts <= _LARGEST).all()

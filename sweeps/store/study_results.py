@@ -169,7 +169,8 @@ def as_begun(store: Store, experiment: Experiment) -> Experiment:
             f"The study was begun with {numerics}, which is not here{why}. Results would differ: "
             "go on where it is, or begin anew with another --out."
         )
-    return replace(experiment, numerics=numerics)
+    # The same one, where that is so, keeps the trials that it has planned.
+    return experiment if numerics == experiment.numerics else replace(experiment, numerics=numerics)
 
 
 def with_code_of(folder: Path, experiment: Experiment, *, changed: bool) -> Experiment | None:
@@ -198,13 +199,12 @@ class Plan:
         self._stages: dict[str, list[Planned]] = {}
         self._last: Sequence[Planned] = ()
         self._pieces = derived(
-            experiment, lambda: store.trials_table(self._stages), store.curves_table
+            experiment, lambda: store.deciding_table(self._stages), store.curves_table
         )
 
     def next_piece(self) -> tuple[str, Sequence[Planned]] | None:
         """Return a stage and what comes next of it; None at the end or until the last has ended."""
-        ended = self.store.statuses().keys()
-        if not all(trial.identity in ended for _, trial in self._last):
+        if not {trial.identity for _, trial in self._last} <= self.store.ended():
             return None
         piece = next(self._pieces, None)
         if piece is not None:
@@ -237,7 +237,7 @@ def results(folder: str | os.PathLike[str]) -> StudyResults:
 def results_of(plan: Plan) -> StudyResults:
     """Return the results of a study as they are now, complete or not."""
     store, experiment, stages = plan.store, plan.experiment, plan.stages()
-    trials, ended = store.trials_table(stages), store.statuses().keys()
+    trials, ended = store.trials_table(stages), store.ended()
     workloads = {group.label: workload_of(group).identity for group in experiment.groups}
     return StudyResults(
         replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -18,9 +19,10 @@ from refused import entered, refusal, states
 from stored import fill, forbid_writing, outcome, trials, unwritable_folder
 
 from sweeps.errors import ResourceError, StoreError
-from sweeps.store import FILE, Store
+from sweeps.store import FILE, Store, _checked
 from sweeps.store import _connection as connection
 from sweeps.store._connection import create, leftovers_of, reading, transaction, writing
+from sweeps.store.folder import CHECKED
 
 THREE, FIVE = trials(3), trials(5)
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -231,8 +233,17 @@ def contents(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
         return stored, store.curves_table(stored.index), store.facts()
 
 
+@pytest.fixture
+def one_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make what was noted of one file hold for every other, as if a disk had changed it."""
+    for module in (connection, _checked):
+        monkeypatch.setattr(module, "place_of", lambda _path: "here")
+
+
+@pytest.mark.parametrize("noted", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_flipped_bit_is_found_wherever_it_is(tmp_path: Path, seed: int) -> None:
+@pytest.mark.usefixtures("one_place")
+def test_a_flipped_bit_is_found_wherever_it_is(tmp_path: Path, seed: int, *, noted: bool) -> None:
     fill(tmp_path / "good", FIVE)
     content = (tmp_path / "good" / FILE).read_bytes()
     rows, curves, facts = contents(tmp_path / "good")
@@ -244,6 +255,8 @@ def test_a_flipped_bit_is_found_wherever_it_is(tmp_path: Path, seed: int) -> Non
         # The first bytes are those that SQLite looks at first.
         flipped[rng.integers(100 if number < 5 else len(flipped))] ^= 1 << int(rng.integers(8))
         (folder / FILE).write_bytes(flipped)
+        if noted:
+            shutil.copy(tmp_path / "good" / CHECKED, folder)
         try:
             read_rows, read_curves, read_facts = contents(folder)
         except StoreError:
@@ -253,6 +266,48 @@ def test_a_flipped_bit_is_found_wherever_it_is(tmp_path: Path, seed: int) -> Non
         kept = curves[curves["trial"].isin(read_rows.index)].reset_index(drop=True)
         pd.testing.assert_frame_equal(read_curves, kept)
         assert read_facts.items() <= facts.items()
+
+
+def not_again(*_arguments: object) -> None:
+    raise AssertionError
+
+
+def test_rows_that_were_checked_are_not_checked_again_until_the_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, FIVE)
+    stored, note = ((tmp_path / name).read_bytes() for name in (FILE, CHECKED))
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "damaged_rows", not_again)
+        with Store.read(tmp_path) as store:
+            assert len(store.done()) == 5
+        # A run that finds nothing to do writes nothing.
+        with Store.write(tmp_path, "made") as store:
+            store.set_facts(store.facts())
+        assert (tmp_path / FILE).read_bytes() == stored
+        assert (tmp_path / CHECKED).read_bytes() == note
+    # What somebody else's folder says of its own file holds nowhere else.
+    shutil.copytree(tmp_path, tmp_path / "copy")
+    monkeypatch.setattr(connection, "damaged_rows", not_again)
+    with pytest.raises(AssertionError), Store.read(tmp_path / "copy"):
+        pass
+
+
+def test_what_a_log_holds_is_checked_although_the_file_is_as_it_was(tmp_path: Path) -> None:
+    fill(tmp_path, FIVE)
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as stranger:
+        stranger.execute("UPDATE trials SET updates = 11 WHERE seed = 2")
+        with Store.read(tmp_path) as store:
+            assert (store.damaged(), len(store.done())) == (1, 4)
+
+
+def test_a_bit_that_flips_while_a_run_goes_on_is_not_taken_for_sound(tmp_path: Path) -> None:
+    fill(tmp_path, FIVE)
+    with Store.write(tmp_path, "made") as store:
+        store.set_facts({"jobs": "1"})
+        flip(tmp_path, FIVE[2].content.encode(), FIVE[2].content.replace("4", "5").encode())
+    with Store.read(tmp_path) as store:
+        assert (store.damaged(), len(store.done())) == (1, 4)
 
 
 def flip(folder: Path, text: bytes, change: bytes, index: int = -1) -> None:

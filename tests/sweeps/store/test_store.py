@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from faults import configuration
 from refused import entered, refusal, states
@@ -24,6 +25,7 @@ from sweeps.design.trials import Planned, Trial, settings_of
 from sweeps.errors import OwnedError, ResourceError, StoreError, UsageError
 from sweeps.store import FILE, Store
 from sweeps.store import _connection as connection
+from sweeps.store.folder import CHECKED
 from sweeps.store.lock import LOCK
 from sweeps.store.rows import Row, insert
 from sweeps.worker.measure import Round
@@ -88,7 +90,9 @@ def test_a_trial_has_a_row_for_each_of_its_places(tmp_path: Path) -> None:
     fill(tmp_path, several[:1])
     with Store.read(tmp_path) as store:
         table = store.trials_table(stages)
+        deciding = store.deciding_table(stages)
         assert len(store.curves_table(table["trial"])) == 3
+    pd.testing.assert_frame_equal(deciding, table[[*deciding]])
     assert table[["group", "stage"]].to_numpy().tolist() == [["b", "explore"], ["a", "confirm"]]
 
 
@@ -378,7 +382,7 @@ def test_a_reader_writes_nothing_and_leaves_nothing(tmp_path: Path) -> None:
     with Store.read(tmp_path) as reader:
         reader.stored_trials()
     assert {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()} == before
-    assert set(before) == {LOCK, FILE}
+    assert set(before) == {LOCK, CHECKED, FILE}
 
 
 def test_a_reader_sees_one_moment_of_a_run(tmp_path: Path) -> None:
@@ -402,7 +406,7 @@ def test_a_study_in_a_folder_that_cannot_be_written_to_can_be_read() -> None:
             assert len(store.statuses()) == 2
         text = refusal(entered, Store.write(folder, "made"), error=ResourceError)
         states(text, folder, "Permission denied.")
-        assert {entry.name for entry in folder.iterdir()} == {LOCK, FILE}
+        assert {entry.name for entry in folder.iterdir()} == {LOCK, CHECKED, FILE}
 
 
 def test_a_run_elsewhere_can_be_read_where_nothing_may_be_written() -> None:
