@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,19 @@ def measured(what: str, count: int = 0) -> Iterator[None]:
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     scale, unit = (1000 / count, "ms each") if count else (1.0, "s")
     print(f"{what:32} {scale * wall:8.3f} {unit}, processor {scale * cpu:8.3f}")
+
+
+def study_of(trials: int, **keys: Any) -> Study:
+    """Return a study with so many trials."""
+    return Study(
+        "bench",
+        dataset="iris",
+        batch_sizes=[10, 20, 30, 40, 50],
+        learning_rates=[0.1 * number for number in range(1, RATES + 1)],
+        seeds=list(range(trials // (5 * RATES))),
+        epochs=1,
+        **keys,
+    )
 
 
 def outcome(trial: Trial, rng: np.random.Generator) -> Outcome:
@@ -99,14 +113,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--no-export", action="store_true", help="leave the export out")
     options = parser.parse_args()
-    study = Study(
-        "bench",
-        dataset="iris",
-        batch_sizes=[10, 20, 30, 40, 50],
-        learning_rates=[0.1 * number for number in range(1, RATES + 1)],
-        seeds=list(range(options.trials // (5 * RATES))),
-        epochs=1,
-    )
+    study = study_of(options.trials)
     planned = study.experiment.explored
     rng = np.random.default_rng(0)
     results = [(trial, outcome(trial, rng)) for _, trial in planned]
@@ -117,9 +124,12 @@ def main() -> None:
             add(store, results)
         with measured("opening, looking for what is done"), Store.write(folder, "bench") as store:
             store.done()
-        with measured("opening to read"), Store.read(folder):
+        with measured("opening to read, as it was kept"), Store.read(folder):
             pass
-        with Store.read(folder) as store:
+        (folder / ".checked").unlink()
+        with measured("opening to read, rows checked"), Store.read(folder):
+            pass
+        with Store.read(folder, checked=False) as store:
             with measured("table of trials"):
                 stored = store.trials_table({"explore": planned})
             with measured("table of curves"):
