@@ -166,11 +166,8 @@ def _curves(trials: pd.DataFrame, points: int) -> pd.DataFrame:
             "train_metric": metric,
             "validation_loss": 1 - metric,
             "validation_metric": metric,
-            "gradient_trace": np.nan,
-            "gradient_squared_norm": np.nan,
-            "curvature_trace": np.nan,
-            "gradient_curvature": np.nan,
-        }
+        },
+        columns=[column.name for column in CURVE_COLUMNS],
     )
     return as_table(curves, CURVE_COLUMNS)
 
