@@ -13,7 +13,7 @@ form of McCandlish et al. 2018, appendix A.1. Both are unbiased, which is why `|
 negative: it is never clipped.
 
 With the Hessian `H` of the mean loss in between, `E[mean' H mean]` follows the same line, of value
-`G' H G` and slope `tr(H Sigma) N/(N - 1)`: the parts of `B_noise`.
+`G' H G` and slope `tr(H Sigma) N/(N - 1)`: the parts of `B_noise`; any matrix does.
 """
 
 from __future__ import annotations
@@ -37,6 +37,11 @@ class GradientStatistics:
     trace: PerLane  # tr(Sigma), the variance of an example's gradient, summed over parameters
     squared_norm: PerLane  # |G|^2
     examples: int  # of each seed that went into it
+
+    def total(self) -> GradientStatistics:
+        """Return the sums over the first axis, that of the layers, in their order."""
+        trace, squared_norm = (np.asarray(sum(part)) for part in (self.trace, self.squared_norm))
+        return GradientStatistics(trace, squared_norm, self.examples)
 
 
 def noise_scale(measurements: Sequence[GradientStatistics]) -> PerLane:
@@ -138,6 +143,107 @@ def curvature_statistics(
         return two_batch_statistics(
             small, big, small_examples=size, big_examples=count, population=population
         )
+
+
+def preconditioned_statistics(
+    architecture: Architecture,
+    parameters: Parameters,
+    examples: Sequence[Examples],
+    preconditioner: Parameters,
+    *,
+    loss: str = "squared_error",
+    population: int | None = None,
+) -> GradientStatistics:
+    """Return tr(P Sigma) and G'PG of every layer and lane, layers first.
+
+    `preconditioner` is the diagonal of `P`, laid out as the parameters: of Adam and its kind
+    `1 / (sqrt(v) + epsilon)`. With ones the layers are those of Gray et al. 2024 (arXiv 2411.00999)
+    and their `total()` is what `gradient_statistics` returns, whose other arguments these are.
+
+    The ratio is `B_simple` as the optimizer sees it: a step `P g` in `w` is gradient descent in
+    `P^(-1/2) w`, where the gradient is `P^(1/2) g` (Zhang et al. 2019, arXiv 1907.04164, treat
+    preconditioning so). Like `B_simple` it takes the loss to curve alike in all directions, but
+    there, which is what preconditioning is for. Pollux (Qiao et al. 2021, equation 5) has
+    tr(P Sigma P') / |PG|^2 for descent on `L(P w)`, whose step is `P^2 g`: its `P` is the square
+    root of this one. The unit of `P` makes no difference.
+
+    Example:
+        >>> from bpengine import Budget, Recipe, Split, Trainer
+        >>> inputs = np.random.default_rng(0).normal(size=(64, 2))
+        >>> data = Examples(inputs, np.eye(2)[(inputs[:, 0] > 0).astype(int)])
+        >>> network = Architecture((2, 4, 2))
+        >>> recipe = Recipe(batch_size=8, budget=Budget(epochs=9), optimizer="adam")
+        >>> trainer = Trainer(network, [Split(data, data, 1)], [{"learning_rate": 0.01}], recipe)
+        >>> trainer.run()
+        >>> W, P = trainer.networks.parameters, trainer.networks.preconditioner()
+        >>> layers = preconditioned_statistics(network, W, [data], P, population=64)
+        >>> noise_scale([layers])[:, 0, 0].round(1).tolist()
+        [11.9, 30.7]
+    """
+    surface = Surface(architecture, parameters, examples, loss)
+    with np.errstate(over="ignore", invalid="ignore"):
+        weighted = (preconditioner * squares for squares in _mean_squares(surface))
+        small, big = (_by_layer(architecture, squares) for squares in weighted)
+        return two_batch_statistics(
+            small, big, small_examples=1, big_examples=surface.data.examples, population=population
+        )
+
+
+def sign_statistics(
+    architecture: Architecture,
+    parameters: Parameters,
+    examples: Sequence[Examples],
+    *,
+    loss: str = "squared_error",
+    population: int | None = None,
+) -> GradientStatistics:
+    """Return `(sum sigma_i)^2` and `(sum |G_i|)^2` over a layer's parameters, layers first.
+
+    Their ratio is the noise scale of sign descent: a step is as long as its largest coordinate, and
+    the dual norm, of gradient and noise alike, is the sum of absolute values (Bernstein et al.
+    2018, signSGD, theorem 1; as a noise scale arXiv 2602.03001). For a whole network add the roots.
+
+    Over the whole population the values are exact. From a sample they are plugged in, and biased: a
+    root of the unbiased `sigma_i^2` is too small, by a share of the order of 1/examples, and
+    `|G_i|` of the mean too large, where `G_i` is 0 by `sqrt(2 / pi)` standard errors. The noise
+    scale is too small then, and without any signal about `pi / 2` times the independent examples.
+
+    Example:
+        >>> inputs = np.array([[1.0], [-1.0], [2.0]])
+        >>> data, line = Examples(inputs, np.zeros((3, 1))), Architecture((1, 1), "identity")
+        >>> weights = np.ones((1, 1, 2))  # outputs and errors 2, 0, 3
+        >>> signs = sign_statistics(line, weights, [data], population=3)
+        >>> noise_scale([signs]).round(2).tolist()
+        [[[0.75]]]
+    """
+    surface = Surface(architecture, parameters, examples, loss)
+    with np.errstate(over="ignore", invalid="ignore"):
+        count, (small, big) = surface.data.examples, _mean_squares(surface)
+        variances = two_batch_statistics(
+            small, big, small_examples=1, big_examples=count, population=population
+        ).trace
+        roots = (np.sqrt(np.maximum(each, 0)) for each in (variances, big))  # rounding goes below
+        noise, signal = (_by_layer(architecture, root) ** 2 for root in roots)
+        return GradientStatistics(noise, signal, count)
+
+
+def _mean_squares(surface: Surface) -> tuple[Parameters, Parameters]:
+    """Return the examples' mean of each parameter's squared gradient, and their mean's square."""
+    totals = np.zeros((2, *surface.parameters.shape))
+    into, count = surface.layers(totals), surface.data.examples
+    for _, phi, t in slices_of(surface.data):
+        layers, deltas = surface.passes.deltas(surface.W, phi, t)
+        for number, (layer, delta) in enumerate(zip(layers, deltas, strict=True)):
+            # An example's gradient is an outer product, and its square that of the squares.
+            into[number][0] += np.square(layer.phi).mT @ np.square(delta)
+            into[number][1] += layer.phi.mT @ delta
+    return totals[0] / count, np.square(totals[1] / count)
+
+
+def _by_layer(
+    architecture: Architecture, values: Annotated[Array, "seed setting parameter"]
+) -> Annotated[Array, "layer seed setting"]:
+    return np.stack([np.add.reduce(values[..., part], axis=-1) for part in architecture.slices])
 
 
 def _of_examples(surface: Surface) -> tuple[PerLane, PerLane, float]:

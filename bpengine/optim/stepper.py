@@ -59,6 +59,21 @@ class Stepper:
         self.update += count
         return Rates(rates, *tables)
 
+    def preconditioner(self) -> Parameters:
+        """Return what the last update scaled each parameter's averaged gradient by, in float64.
+
+        `1 / (sqrt(v) + epsilon)`, NaN before the first update; 1 for optimizers without an
+        `epsilon`. Factors of a whole lane or layer are left out.
+        """
+        exact = self._exact
+        if "epsilon" not in exact or not self.update:
+            return np.full(self.parameters.shape, np.nan if "epsilon" in exact else 1.0)
+        v = self.slots[-1].astype(np.float64)
+        if "beta2" in exact:
+            # The slot holds v / (1 - b2); see `_corrections`.
+            v *= (1 - exact["beta2"]) / (1 - _powers(exact["beta2"], np.array([self.update]))[0])
+        return 1 / (np.sqrt(v) + exact["epsilon"])
+
     def step(self, gradient: Parameters, factor: float, total_weight: float) -> None:
         """Change the parameters by an update, whose rate the schedule multiplies by `factor`."""
         # `total_weight` is the sum of the examples' weights in `E`: 1 for their mean, n for their

@@ -13,6 +13,7 @@ from bpengine.network import (
     Array,
     BoolArray,
     IntArray,
+    Parameters,
     Split,
     Stack,
     initial_parameters,
@@ -90,6 +91,10 @@ class Lockstep:
     def active(self) -> BoolArray:
         """Whether a lane still learns: it neither diverged nor was stopped."""
         return (self.diverged_at_update < 0) & (self.stopped_at_update < 0)
+
+    def preconditioner(self) -> Parameters:
+        """Return what the optimizer scales each parameter's gradient by, the mean over copies."""
+        return np.mean([stepper.preconditioner() for stepper in self._steppers], axis=0)
 
     def stop(self, lanes: BoolArray) -> None:
         """End the training of lanes, whose weights become 0."""

@@ -16,6 +16,8 @@ from bpengine.diagnostics.gradient_noise import (
     curvature_statistics,
     gradient_statistics,
     noise_scale,
+    preconditioned_statistics,
+    sign_statistics,
     two_batch_statistics,
 )
 from bpengine.network._arrays import Array
@@ -247,6 +249,95 @@ def test_curvature_has_the_same_bits_alone_and_next_to_a_diverged_lane() -> None
         np.testing.assert_array_equal(
             together.squared_norm[seed, setting], alone.squared_norm.item()
         )
+
+
+def weights_of(architecture: Architecture) -> Array:
+    """Return the diagonal of a preconditioner, of four orders of magnitude."""
+    return 10 ** np.random.default_rng(3).uniform(-2, 2, size=(1, 1, architecture.parameter_count))
+
+
+@pytest.mark.parametrize("population", [None, 200])
+@pytest.mark.parametrize("items", [2, ROWS + 20])
+def test_layers_in_any_geometry_are_those_of_materialised_gradients(
+    every_network: tuple[Architecture, str], items: int, population: int | None
+) -> None:
+    """The line of `gradient_statistics`, parameter by parameter: variances over n - 1 examples."""
+    architecture, loss = every_network
+    parameters, P = make_parameters(architecture), weights_of(architecture)
+    examples = make_examples(architecture, items)
+    gradients = one_by_one(architecture, parameters, examples, loss)
+    G, variances = gradients.mean(axis=0), gradients.var(axis=0, ddof=1)
+    whole = 0 if population is None else 1 / population
+    sigma, squares = variances * (1 - whole), G**2 - variances * (1 / items - whole)
+    arguments = (architecture, parameters, [examples])
+    actual = preconditioned_statistics(*arguments, P, loss=loss, population=population)
+    signs = sign_statistics(*arguments, loss=loss, population=population)
+    for layer, part in enumerate(architecture.slices):
+        expected = [np.sum(P[0, 0, part] * values[part]) for values in (sigma, squares)]
+        parts = [values[layer].item() for values in (actual.trace, actual.squared_norm)]
+        assert parts == pytest.approx(expected, rel=1e-10)
+        noise, signal = np.sqrt(sigma[part]).sum() ** 2, np.abs(G[part]).sum() ** 2
+        assert signs.trace[layer].item() == pytest.approx(noise, rel=1e-10)
+        assert signs.squared_norm[layer].item() == pytest.approx(signal, rel=1e-10)
+    plain = preconditioned_statistics(*arguments, np.ones_like(P), loss=loss, population=population)
+    expected = gradient_statistics(*arguments, loss=loss, population=population)
+    np.testing.assert_allclose(plain.total().trace, expected.trace, rtol=1e-10)
+    np.testing.assert_allclose(plain.total().squared_norm, expected.squared_norm, rtol=1e-10)
+
+
+@pytest.mark.parametrize("replacement", [False, True])
+def test_the_average_in_a_geometry_over_all_draws_is_the_populations_value(
+    replacement: bool,
+) -> None:
+    parameters, P = make_parameters(ARCHITECTURE), weights_of(ARCHITECTURE)
+    examples = make_examples(ARCHITECTURE, POPULATION)
+    draws = [list(rows) for rows in every_draw(size=3, replacement=replacement)]
+    actual = preconditioned_statistics(
+        ARCHITECTURE,
+        np.repeat(parameters, len(draws), axis=0),
+        [Examples(examples.inputs[rows], examples.targets[rows]) for rows in draws],
+        P,
+        loss=LOSS,
+        population=None if replacement else POPULATION,
+    )
+    exact = preconditioned_statistics(
+        ARCHITECTURE, parameters, [examples], P, loss=LOSS, population=POPULATION
+    )
+    np.testing.assert_allclose(actual.trace.mean(axis=1), exact.trace[:, 0], rtol=1e-11)
+    np.testing.assert_allclose(
+        actual.squared_norm.mean(axis=1), exact.squared_norm[:, 0], rtol=1e-11
+    )
+
+
+def test_signs_without_a_signal_show_half_pi_times_the_examples() -> None:
+    """The bias that the docstring states: targets that have nothing to do with the inputs."""
+    rng, drawn, features = np.random.default_rng(0), 40, 300
+    seeds = [Examples(rng.normal(size=(drawn, features)), rng.choice([-1.0, 1.0], size=(drawn, 1)))
+             for _ in range(30)]  # fmt: skip
+    network = Architecture((features, 1), "identity")
+    signs = sign_statistics(network, np.zeros((30, 1, features + 1)), seeds)
+    actual = signs.trace.mean() / signs.squared_norm.mean()
+    assert actual == pytest.approx(np.pi / 2 * drawn, rel=0.03)
+
+
+def test_layers_have_the_same_bits_alone_and_next_to_a_diverged_lane() -> None:
+    architecture = Architecture((13, *[8] * 9, 5))
+    parameters = make_parameters(architecture, (3, 4)).astype(np.float32)
+    parameters[0, 1] = np.nan
+    examples = [make_examples(architecture, ROWS + 1, seed) for seed in range(3)]
+    P = np.repeat(np.repeat(weights_of(architecture), 3, axis=0), 4, axis=1)
+    together = preconditioned_statistics(architecture, parameters, examples, P)
+    signs = sign_statistics(architecture, parameters, examples)
+    assert np.isnan(together.trace[:, 0, 1]).all()
+    for seed, setting in np.ndindex(3, 4):
+        lane = slice(seed, seed + 1), slice(setting, setting + 1)
+        alone = preconditioned_statistics(architecture, parameters[lane], [examples[seed]], P[lane])
+        of_signs = sign_statistics(architecture, parameters[lane], [examples[seed]])
+        pairs = [(together.total(), alone.total()), (together, alone), (signs, of_signs)]
+        for cohort, single in pairs:
+            for name in ("trace", "squared_norm"):
+                actual = getattr(cohort, name)[..., seed, setting]
+                np.testing.assert_array_equal(actual, getattr(single, name)[..., 0, 0])
 
 
 ONE = np.ones((1, 1))

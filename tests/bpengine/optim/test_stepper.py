@@ -87,6 +87,23 @@ def test_a_schedules_factor_multiplies_the_rate(name: str) -> None:
     np.testing.assert_array_equal(steps(name, settings, factor=0.25)[0], steps(name, scaled)[0])
 
 
+@optimizers
+def test_the_preconditioner_is_what_a_step_makes_of_a_gradient(name: str) -> None:
+    """Without memory a step is `rate P g`, but for the length of a layer in LARS and LAMB."""
+    idle = {"momentum": 0.0, "beta1": 0.0, "weight_decay": 0.0, "l2": 0.0, "clip_norm": math.inf}
+    settings = [{key: idle.get(key, s[key]) for key in s} for s in varied(name)]
+    stepper, step = stepper_of(name, settings, START.copy())
+    adaptive, by_layer = "epsilon" in OPTIMIZERS[name].defaults, OPTIMIZERS[name].by_layer
+    assert np.isnan(stepper.preconditioner()).all() == adaptive
+    taken = [step(gradient) for gradient in GRADIENTS]
+    factors = taken[-1] / GRADIENTS[-1] / stepper.preconditioner()
+    for part in ARCHITECTURE.slices:
+        rates = [[s["learning_rate"]] for s in settings]
+        expected = factors[..., part.start, None] if by_layer else rates
+        np.testing.assert_allclose(factors[..., part] / expected, 1, rtol=1e-9)
+    assert (stepper.preconditioner() == 1).all() != adaptive
+
+
 # Clipping
 
 
