@@ -13,6 +13,7 @@ from bpengine.diagnostics.gradient_noise import (
     GradientStatistics,
     curvature_statistics,
     gradient_statistics,
+    preconditioned_statistics,
 )
 from bpengine.network import (
     LOSSES,
@@ -34,7 +35,7 @@ from bpengine.training.lockstep import Lockstep
 from bpengine.training.minibatches import Segment, segments
 from bpengine.training.recipe import Recipe
 
-_COLUMNS = 8
+_COLUMNS = 10
 """Numbers of an evaluation: the fields of `Curves` that have lanes."""
 
 MOST_OUTPUTS = 2**22
@@ -62,6 +63,9 @@ class Curves:
         curvature_trace: Estimate of tr(H Sigma), H being the Hessian of the mean training loss; NaN
             unless the recipe asks for it.
         gradient_curvature: Estimate of G'HG, or NaN as well.
+        geometry_trace: Estimate of tr(P Sigma), `P` being what the optimizer scales gradients by;
+            NaN unless the recipe asks for it, and before the first update.
+        geometry_squared_norm: Estimate of G'PG, or NaN as well.
     """
 
     examples: Annotated[IntArray, "point"]
@@ -74,6 +78,8 @@ class Curves:
     gradient_squared_norm: Annotated[Array, "point seed setting"]
     curvature_trace: Annotated[Array, "point seed setting"]
     gradient_curvature: Annotated[Array, "point seed setting"]
+    geometry_trace: Annotated[Array, "point seed setting"]
+    geometry_squared_norm: Annotated[Array, "point seed setting"]
 
 
 @dataclass(frozen=True)
@@ -276,19 +282,25 @@ class Trainer:
     def _gradient_statistics(self) -> list[Array]:
         recipe, unknown = self._recipe, np.full(self.networks.diverged_at_update.shape, np.nan)
         if not recipe.noise_examples:
-            return [unknown] * 4
+            return [unknown] * 6
         network = (self._architecture, self.networks.parameters)
         examples, population = self._drawn("gradient noise"), self.networks.train.examples
         gradient = gradient_statistics(
             *network, examples, loss=recipe.loss, population=population, numerics=recipe.numerics
         )
-        curvature = GradientStatistics(unknown, unknown, 0)
+        curvature = geometry = GradientStatistics(unknown, unknown, 0)
         if recipe.noise_curvature:
             others = self._drawn("noise curvature")
             curvature = curvature_statistics(
                 *network, examples, others, loss=recipe.loss, population=population
             )
-        return [each for pair in (gradient, curvature) for each in (pair.trace, pair.squared_norm)]
+        if recipe.noise_geometry:
+            P = self.networks.preconditioner()
+            geometry = preconditioned_statistics(
+                *network, examples, P, loss=recipe.loss, population=population
+            ).total()
+        pairs = (gradient, curvature, geometry)
+        return [each for pair in pairs for each in (pair.trace, pair.squared_norm)]
 
     def _drawn(self, purpose: str) -> list[Examples]:
         """Return noise examples of each seed, drawn anew at each evaluation."""

@@ -40,6 +40,8 @@ class Recipe:
         noise_curvature: Whether tr(H Sigma) and G'HG are estimated as well, the Hessian H being
             that of as many examples drawn separately; wants `noise_examples`, and costs about 50
             passes over these at each point.
+        noise_geometry: Whether tr(P Sigma) and G'PG are estimated as well, `P` being what the
+            optimizer scales each parameter's gradient by; wants `noise_examples`.
         target: Value of the held-out metric at which a lane is stopped; None for none.
         patience: Evaluations without a better held-out loss after which a lane is stopped, its
             weights being those of its best evaluation; None for none.
@@ -68,6 +70,7 @@ class Recipe:
     evaluate_at: tuple[int, ...] = ()
     noise_examples: int = 0
     noise_curvature: bool = False
+    noise_geometry: bool = False
     target: float | None = None
     patience: int | None = None
     divergence: float = 1e3
@@ -110,8 +113,9 @@ class Recipe:
             raise ValueError(
                 f"`noise_examples` must be 0 or at least 2, but got {self.noise_examples}."
             )
-        if self.noise_curvature and not self.noise_examples:
-            raise ValueError("`noise_curvature` needs `noise_examples`.")
+        for name in ("noise_curvature", "noise_geometry"):
+            if getattr(self, name) and not self.noise_examples:
+                raise ValueError(f"`{name}` needs `noise_examples`.")
 
     def _choose_numerics(self) -> None:
         if not self.numerics:

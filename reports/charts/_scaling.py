@@ -287,14 +287,14 @@ def noise_along_training(
         ax.fill_between(resolved["examples"], low, resolved["high"], alpha=0.12, lw=0, **look)
         rest = rows[(rows["status"] != RESOLVED) & (rows["low"] > 0)]
         style.add_marks(ax, rest, "examples", "low", marker="^", ms=7, mfc="none", **look)
-        # B_noise, where it is resolved: hollow points with intervals.
-        if len(known := rows.dropna(subset="b_noise")):
-            value, least = known["b_noise"], known["b_noise_low"]
-            lengths = [value - least.where(least > 0, value / 10), known["b_noise_high"] - value]
-            ax.errorbar(
-                known["examples"], value, yerr=lengths, fmt="o-", color=style.BLUE, mfc="none",
-                ms=5, lw=0.8, gid=gid,
-            )  # fmt: skip
+        # In other metrics, where it is resolved: hollow points with intervals.
+        for scale, marker in (("b_noise", "o"), ("b_geometry", "D")):
+            known = rows.dropna(subset=scale)
+            value, least, most = (known[f"{scale}{end}"] for end in ("", "_low", "_high"))
+            lengths = [value - least.where(least > 0, value / 10), most - value]
+            line = {"fmt": f"{marker}-", "mfc": "none", "ms": 5, "lw": 0.8}
+            if len(known):
+                ax.errorbar(known["examples"], value, lengths, **line | look)
         ends = pd.concat([resolved["noise_scale"], rest["low"]]).sort_index()
         names += [(name, rows.loc[i, "examples"], end) for i, end in [*ends.items()][-1:]]
     if critical is not None:
@@ -329,6 +329,8 @@ def noise_chart(analysis: Analysis) -> Chart | None:
             bool(noise["b_noise"].notna().any())
             and "Hollow: B_noise, which weighs both parts by the curvature of the loss (McCandlish "
             "et al. 2018, equation 2.8).",
+            bool(noise["b_geometry"].notna().any())
+            and "Diamonds: in the optimizer's geometry, each parameter weighed as its steps are.",
         ),
         description="; ".join(
             _noise_described(points) for _, points in noise.groupby("batch_size")
@@ -377,7 +379,8 @@ def critical_chart(analysis: Analysis) -> Chart | None:
             "with larger batches. Squares: the largest whose training loss stays within "
             f"{tolerance} of the run's, with its 95% interval over {seeds} (Merrill et al. 2025). "
             "Triangles: no branch was worse.",
-            not noise.empty and "Blue: the noise scale of the same runs; hollow: B_noise.",
+            not noise.empty
+            and "Blue: their noise scale; hollow: B_noise; diamonds: in the optimizer's geometry.",
         ),
         description="; ".join(readings),
         table=critical.assign(reading=readings),

@@ -112,6 +112,8 @@ CURVE_COLUMNS = (
     Column("gradient_squared_norm", "float64", "", "Squared norm of the true gradient, unbiased."),
     Column("curvature_trace", "float64", "", "tr(H Sigma): the Hessian times that covariance."),
     Column("gradient_curvature", "float64", "", "G'HG: curvature along the true gradient G."),
+    Column("geometry_trace", "float64", "", "tr(P Sigma): the optimizer's scaling, and Sigma."),
+    Column("geometry_squared_norm", "float64", "", "G'PG: squared norm in its geometry."),
     Column("branch_at", "float64", "examples", "Where a branch left the run, if it is of one."),
     Column("branch_batch_size", "float64", "examples", "Batch size of the branch."),
 )

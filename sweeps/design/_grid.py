@@ -20,6 +20,7 @@ from sweeps.design.trials import (
 )
 from sweeps.spec import StudySpecification
 from sweeps.spec.axes import ADAM, AXES, BUDGETS, EXAMPLES, GrowthChoice, ScheduleChoice
+from sweeps.spec.model import MEASURED_FRESH
 from sweeps.spec.types import AUTO, FULL, NONE, PowersOfTwo, rounded
 
 
@@ -109,7 +110,7 @@ def family_of(
         "growth": None,
         "batch_size": 1,
         "budget": _budget(combination),
-        "noise_curvature": False,
+        **dict.fromkeys(MEASURED_FRESH, False),
         "numerics": numerics,
     }
     shared = EngineConfiguration(**values)
@@ -117,13 +118,15 @@ def family_of(
     examples = get("memory") == EXAMPLES or get("rate_rule") == ADAM
     remembers = examples and any(hyperparameters.get(name) for name in MEMORIES)
     decays = get("weight_decay_rule") != NONE and hyperparameters["weight_decay"]
+    asked = [name for name in MEASURED_FRESH if getattr(specification, name)]
+    scales = "epsilon" in hyperparameters
     return Family(
         facts,
         shared,
         tuple(sorted(hyperparameters.items())),
         get("rate_rule"),
         specification.reference_batch_size if remembers else None,
-        specification.noise_curvature,
+        tuple(name for name in asked if scales or name != "noise_geometry"),
         _growth_of(get("growth"), facts.train_items),
         specification.reference_batch_size if decays else None,
     )

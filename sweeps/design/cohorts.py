@@ -102,6 +102,7 @@ def _training_cost(
 
 def _evaluation_cost(configuration: EngineConfiguration, lanes: int) -> float:
     passes = CURVATURE_PASSES if configuration.noise_curvature else 1
+    passes += 2 * configuration.noise_geometry
     parameters = configuration.architecture.parameter_count
     elements = configuration.train_items * (
         parameters * EXAMPLE_COST / 3 + example_cost(configuration)

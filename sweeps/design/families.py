@@ -47,7 +47,7 @@ class Family:
     hyperparameters: tuple[tuple[str, Any], ...]  # all of them, or a trainer's parameters; sorted
     rate_rule: str  # how learning rates follow the batch size: none, linear, sqrt or adam
     memory_reference: int | None = None  # where memory is in examples: see GroupDescription
-    noise_curvature: bool = False  # whether runs on fresh seeds measure it
+    measured: tuple[str, ...] = ()  # what of `MEASURED_FRESH` runs on fresh seeds measure
     growth: Growth | None = None
     decay_reference: int | None = None  # where the weight decay follows: see GroupDescription
 
@@ -67,12 +67,12 @@ class Family:
         )
 
     def configuration(self, batch_size: int, *, evaluate_test: bool = False) -> Configuration:
-        """Return what the trials of a batch size share; curvature is for fresh seeds alone."""
+        """Return what the trials of a batch size share; some is measured on fresh seeds alone."""
         shared = replace(self.shared, evaluate_test=evaluate_test, batch_size=batch_size)
         if not isinstance(shared, EngineConfiguration):
             return shared
-        curvature = evaluate_test and self.noise_curvature
-        return replace(shared, growth=self._growth(batch_size), noise_curvature=curvature)
+        measured: dict[str, Any] = dict.fromkeys(self.measured, evaluate_test)
+        return replace(shared, growth=self._growth(batch_size), **measured)
 
     def _growth(self, batch_size: int) -> BatchGrowth | None:
         if self.growth is None or self.growth.kind == MEASURED:
@@ -133,7 +133,7 @@ class Family:
         if growth and isinstance(configuration, EngineConfiguration):
             configuration = replace(configuration, growth=growth)
         if branching:
-            configuration = _branched(configuration, branching, curvature=self.noise_curvature)
+            configuration = _branched(configuration, branching, self.measured)
         settings: Settings = (("learning_rate", rate),)
         if isinstance(configuration, EngineConfiguration):
             given = self.hyperparameters_at(batch_size)
@@ -152,14 +152,15 @@ def doubled(batch_size: int, limit: float) -> int:
 
 
 def _branched(
-    configuration: Configuration, branching: Branching, *, curvature: bool
+    configuration: Configuration, branching: Branching, measured: Iterable[str]
 ) -> Configuration:
     changes: dict[str, Any] = {
         "branching": branching,
         "budget": Budget(examples=branching.at[-1]),
     }
     if isinstance(configuration, EngineConfiguration):
-        changes |= {"growth": None, "target": None, "patience": None, "noise_curvature": curvature}
+        changes |= {"growth": None, "target": None, "patience": None}
+        changes |= dict.fromkeys(measured, True)
     return replace(configuration, **changes)
 
 

@@ -99,6 +99,7 @@ class EngineConfiguration(Configuration):
     divergence: float
     dtype: str
     noise_curvature: bool = False
+    noise_geometry: bool = False
 
     @property
     def architecture(self) -> Architecture:

@@ -239,6 +239,11 @@ class StudySpecification(Axes):
         "whether runs on fresh seeds also measure the noise scale B_noise, which takes "
         "account of curvature; an evaluation costs about 50 passes over the `noise_examples`",
     )
+    noise_geometry: bool = key(
+        False,
+        "whether runs on fresh seeds also measure the noise scale in the geometry of an optimizer "
+        "that scales each parameter, such as `adam`; at about twice the cost of `noise_examples`",
+    )
     branch: NoneOr[BranchChoice] = key(
         NONE,
         "table of where the tuned run is continued with larger batches, `{at = [1, 5]}` for the "
@@ -303,11 +308,12 @@ class StudySpecification(Axes):
         return -level if level is not None and self.is_minimized else level
 
 
+MEASURED_FRESH = ("noise_curvature", "noise_geometry")  # what only runs on fresh seeds measure
 KEYS = tuple(StudySpecification.model_fields)
 TRAINER_KEYS = {"trainer", "training_examples", "parameters"}
 NETWORK_KEYS = {
     *("activation", "dataset", "divergence", "dtype", "growth", "hidden_layers", "initial_scale"),
-    *("initialiser", "local_updates", "loss", "memory", "noise_curvature", "noise_examples"),
+    *("initialiser", "local_updates", "loss", "memory", "noise_examples", *MEASURED_FRESH),
     *("optimizer", "output", "patience", "reduction", "scaling", "schedule", "seconds", "shards"),
     *("simulated_cluster", "split_seed", "target", "test", "validation", "claims"),
 }

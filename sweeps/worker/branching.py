@@ -67,6 +67,7 @@ def branch_runs(
                 evaluate_at=branch.points,
                 noise_examples=0,
                 noise_curvature=False,
+                noise_geometry=False,
             )
             continued.run()
             yield branch, continued.result()

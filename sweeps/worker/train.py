@@ -34,8 +34,8 @@ OK, DIVERGED, ERROR, CRASHED, TIMEOUT = "ok", "diverged", "error", "crashed", "t
 
 CURVE_WIDTH = len(fields(Curves)) + 2
 """Columns of a curve: examples, updates, train loss and metric, validation loss and metric,
-gradient trace, squared norm of the gradient, curvature trace, curvature along the gradient; of a
-branch, where it left the run, and its batch size."""
+gradient trace, squared norm of the gradient, the same two of curvature and of the optimizer's
+geometry; of a branch, where it left the run, and its batch size."""
 
 _METRICS = [3, 5]  # among them
 _SETS = ("train", "validation", "test")

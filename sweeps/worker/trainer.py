@@ -210,7 +210,7 @@ class TrainerTrial:
                 numbers[f"{part}_metric"] = -numbers[f"{part}_{judged}"]
         counts = (float(examples), float(self._updates(examples, updates)))
         noise = _noise(gradient_norms) if gradient_norms else (np.nan, np.nan)
-        point = (*counts, *(numbers[name] for name in _VALUES), *noise, *[np.nan] * 4)
+        point = (*counts, *(numbers[name] for name in _VALUES), *noise, *[np.nan] * 6)
         test = numbers["test_loss"], numbers["test_metric"]
         return Evaluation(point, test, bool(failed), self.clock.seconds)
 

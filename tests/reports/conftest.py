@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -332,8 +331,6 @@ def _point(
         "validation_metric": accuracy,
         "gradient_trace": 60.0 * (1 + int(trial[:4], 16) / 2**20),
         "gradient_squared_norm": 1.0 + int(trial[4:8], 16) / 2**20,
-        "curvature_trace": math.nan,
-        "gradient_curvature": math.nan,
     }
 
 

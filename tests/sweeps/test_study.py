@@ -76,6 +76,7 @@ STAGES: dict[str, Any] = {
     "refinement_seeds": 7,
     "noise_examples": 8,
     "noise_curvature": True,
+    "noise_geometry": True,
     "updates": 40,
     "patience": 3,
 }

@@ -2,6 +2,7 @@
 
     `B_simple = tr(Sigma) / |G|^2`      (McCandlish et al. 2018, equation 2.9)
     `B_noise = tr(H Sigma) / (G' H G)`  (equation 2.8), where curvature was measured
+    `tr(P Sigma) / (G' P G)`            in the optimizer's geometry, where that was: `b_geometry`
 
 Both parts of each are estimated without bias, so a single `|G|^2` may be negative. The ratio is one
 of averages over seeds, never an average of ratios. Where the seeds together don't show `|G|^2` to
@@ -12,7 +13,8 @@ batch size is an approximation: published ratios run from 0.05 to 8 (ibid., tabl
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from collections.abc import Iterator
+from itertools import chain, pairwise
 
 import numpy as np
 import pandas as pd
@@ -27,9 +29,20 @@ TRACE = "gradient_trace"  # column with the estimate of tr(Sigma)
 SQUARED_NORM = "gradient_squared_norm"  # of |G|^2; single values may be negative
 CURVATURE_TRACE = "curvature_trace"  # column with the estimate of tr(H Sigma), H the Hessian
 GRADIENT_CURVATURE = "gradient_curvature"  # column with the estimate of G'HG
-GRADIENTS = (TRACE, SQUARED_NORM, CURVATURE_TRACE, GRADIENT_CURVATURE)
+FURTHER = {  # noise scales in other metrics, with the columns of their parts
+    "b_noise": (CURVATURE_TRACE, GRADIENT_CURVATURE),
+    "b_geometry": ("geometry_trace", "geometry_squared_norm"),
+}
+GRADIENTS = (TRACE, SQUARED_NORM, *chain(*FURTHER.values()))
 RESOLVED = "resolved"  # |G|^2 differs from zero: the noise scale has an interval
 UNRESOLVED = "unresolved"  # |G|^2 may be zero: the noise scale is at least the lower bound
+
+
+def _further(name: str, ratio: str) -> Iterator[Column]:
+    yield Column(name, "float64", "examples", f"{ratio}; missing if unresolved.")
+    yield Column(f"{name}_low", "float64", "examples", "Lower bound; missing if not measured.")
+    yield Column(f"{name}_high", "float64", "examples", "Upper bound; infinite if unresolved.")
+
 
 _VALUES = (
     Column("seeds", "int64", "seeds", "Seeds with a measurement."),
@@ -37,9 +50,8 @@ _VALUES = (
     Column("low", "float64", "examples", "Lower bound of Fieller's interval, at least 0."),
     Column("high", "float64", "examples", "Upper bound; infinite if unresolved."),
     Column("status", "str", "", f"{RESOLVED} or {UNRESOLVED}."),
-    Column("b_noise", "float64", "examples", "tr(H Sigma) / G'HG; missing if unresolved."),
-    Column("b_noise_low", "float64", "examples", "Lower bound; missing if not measured."),
-    Column("b_noise_high", "float64", "examples", "Upper bound; infinite if unresolved."),
+    *_further("b_noise", "tr(H Sigma) / G'HG"),
+    *_further("b_geometry", "tr(P Sigma) / G'PG"),
 )
 
 NOISE_COLUMNS = (BATCH_SIZE, *_VALUES)
@@ -55,9 +67,9 @@ def noise_along_training(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the noise scale of each batch size at each evaluation point.
 
     The curves have columns batch_size, seed, examples, `TRACE` and `SQUARED_NORM`, of runs at the
-    tuned learning rates, and for B_noise `CURVATURE_TRACE` and `GRADIENT_CURVATURE`; NaN where
-    nothing was measured. Columns `NOISE_CURVE_COLUMNS`; points that weren't measured on every seed
-    are absent. A single seed is unresolved from 0.
+    tuned learning rates, and those of `FURTHER`; NaN where nothing was measured. Columns
+    `NOISE_CURVE_COLUMNS`; points that weren't measured on every seed are absent. A single seed is
+    unresolved from 0.
     """
     return _scales(curves, ["batch_size", "examples"], NOISE_CURVE_COLUMNS)
 
@@ -108,10 +120,11 @@ def _scales(curves: pd.DataFrame, by: list[str], columns: tuple[Column, ...]) ->
     if curves[TRACE].isna().all():
         return empty_table(columns)
     table = _ratios(curves, by, [TRACE, SQUARED_NORM])
-    if CURVATURE_TRACE in curves and curves[CURVATURE_TRACE].notna().any():
-        curved = _ratios(curves, by, [CURVATURE_TRACE, GRADIENT_CURVATURE])
-        names = {"noise_scale": "b_noise", "low": "b_noise_low", "high": "b_noise_high"}
-        table = table.merge(curved[[*by, *names]].rename(columns=names), on=by, how="left")
+    for name, parts in FURTHER.items():
+        if parts[0] in curves and curves[parts[0]].notna().any():
+            names = {"noise_scale": name, "low": f"{name}_low", "high": f"{name}_high"}
+            scales = _ratios(curves, by, [*parts])[[*by, *names]].rename(columns=names)
+            table = table.merge(scales, on=by, how="left")
     return as_table(table.reindex(columns=[column.name for column in columns]), columns)
 
 

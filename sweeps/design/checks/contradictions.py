@@ -23,7 +23,7 @@ from sweeps.spec.axes import (
     OptimizerChoice,
     ScheduleChoice,
 )
-from sweeps.spec.model import NETWORK_KEYS, TRAINER_KEYS
+from sweeps.spec.model import MEASURED_FRESH, NETWORK_KEYS, TRAINER_KEYS
 from sweeps.spec.types import FULL, MOST_TRIALS, NONE, MetricChoice, PowersOfTwo
 
 
@@ -123,9 +123,10 @@ def _seeds(specification: StudySpecification) -> Iterator[Contradiction]:
     if specification.noise_examples == 1:
         text = "must be 0 or at least 2, but is 1: a single gradient has no spread."
         yield Contradiction(("noise_examples",), text)
-    if specification.noise_curvature and not (specification.noise_examples and fresh):
-        text = "needs `noise_examples` and `confirmation_seeds`: only fresh seeds measure it."
-        yield Contradiction(("noise_curvature",), text)
+    for name in MEASURED_FRESH:
+        if getattr(specification, name) and not (specification.noise_examples and fresh):
+            text = "needs `noise_examples` and `confirmation_seeds`: only fresh seeds measure it."
+            yield Contradiction((name,), text)
 
 
 def _size(specification: StudySpecification) -> Iterator[Contradiction]:
@@ -229,6 +230,12 @@ def _patterns(specification: StudySpecification) -> Iterator[Contradiction]:
 
 
 def _choices(specification: StudySpecification) -> Iterator[Contradiction]:
+    names = [
+        value.value.name for values, _ in blocks(specification) for value in values["optimizer"]
+    ]
+    if specification.noise_geometry and not any("epsilon" in OPTIMIZERS[n].defaults for n in names):
+        text = f"is about optimizers that scale each parameter, such as 'adam', not {names[0]!r}."
+        yield Contradiction(("noise_geometry",), text)
     for values, _ in blocks(specification):
         for value in values["optimizer"]:
             yield from _hyperparameters(value)

@@ -21,10 +21,15 @@ from bpengine import (
     evaluate,
     train,
 )
-from bpengine.diagnostics.gradient_noise import curvature_statistics, gradient_statistics
+from bpengine.diagnostics.gradient_noise import (
+    curvature_statistics,
+    gradient_statistics,
+    preconditioned_statistics,
+)
 from bpengine.network._losses import LOSSES
 from bpengine.network.streams import permutation
 from bpengine.passes import sequential
+from bpengine.passes.compiled import NUMPY
 from bpengine.training import loop
 from tests.bpengine.cohorts import (
     ARCHITECTURE,
@@ -194,7 +199,8 @@ def cohort_options() -> dict[str, tuple[Options, list[dict[str, float]]]]:
         "growth": ({"growth": BatchGrowth(((1, 10), (2, 20)), "sqrt")}, rates),
         "shards": ({"shards": 3, "batch_size": 7}, rates),
         "local updates": (
-            {"optimizer": "momentum", "shards": 3, "local_updates": 2, "batch_size": 7},
+            {"optimizer": "adam", "shards": 3, "local_updates": 2, "batch_size": 7}
+            | {"noise_examples": 12, "noise_geometry": True},
             rates,
         ),
         "patience": ({"patience": 1}, [{"learning_rate": 40.0}, {"learning_rate": 0.5}]),
@@ -369,10 +375,12 @@ def drawn(splits: list[Split], purpose: str, count: int, part: int) -> list[Exam
 
 def test_gradient_statistics_along_training_are_those_of_the_networks_then() -> None:
     splits = make_splits(ARCHITECTURE, [1, 2])
-    options: Options = {"noise_examples": 20, "noise_curvature": True}
-    curves = train_small(splits, **options, dtype=np.float64).curves
+    shared: Options = {"dtype": np.float64, "optimizer": "adam"}
+    options: Options = {"noise_examples": 20, "noise_curvature": True, "noise_geometry": True}
+    curves = train_small(splits, **shared, **options).curves
     for point, examples in enumerate(curves.examples):
-        until = recipe(dtype=np.float64, evaluate_at=tuple(curves.examples))
+        # Adam's state in NumPy, whatever has computed the curves.
+        until = recipe(**shared, numerics=NUMPY, evaluate_at=tuple(curves.examples))
         settings = [{"learning_rate": rate} for rate in RATES]
         trainer = Trainer(ARCHITECTURE, splits, settings, until)
         if examples:
@@ -383,15 +391,21 @@ def test_gradient_statistics_along_training_are_those_of_the_networks_then() -> 
         network = (ARCHITECTURE, trainer.networks.parameters)
         gradient = gradient_statistics(*network, first, population=23)
         curvature = curvature_statistics(*network, first, second, population=23)
+        P = trainer.networks.preconditioner()
+        assert np.isnan(P).all() == (examples == 0)
+        geometry = preconditioned_statistics(*network, first, P, population=23).total()
         for actual, expected in (
             (curves.gradient_trace, gradient.trace),
             (curves.gradient_squared_norm, gradient.squared_norm),
             (curves.curvature_trace, curvature.trace),
             (curves.gradient_curvature, curvature.squared_norm),
+            (curves.geometry_trace, geometry.trace),
+            (curves.geometry_squared_norm, geometry.squared_norm),
         ):
             np.testing.assert_allclose(actual[point], expected, rtol=1e-9)
     assert np.isnan(train_small(splits).curves.gradient_trace).all()
-    assert np.isnan(train_small(splits, noise_examples=20).curves.curvature_trace).all()
+    less = train_small(splits, noise_examples=20).curves
+    assert np.isnan([less.curvature_trace, less.geometry_trace]).all()
 
 
 def test_averages_over_evaluations_gain_from_fresh_examples() -> None:

@@ -70,5 +70,6 @@ def test_with_growth_alone_the_batch_size_depends_on_the_epoch() -> None:
     assert [growing.batch_size_of(epoch) for epoch in range(5)] == [8, 8, 16, 16, 16]
 
 
-def test_the_curvature_of_noise_needs_examples() -> None:
-    refused(lambda: recipe(noise_curvature=True), "`noise_curvature` needs `noise_examples`")
+@pytest.mark.parametrize("name", ["noise_curvature", "noise_geometry"])
+def test_further_statistics_need_examples(name: str) -> None:
+    refused(lambda: recipe(**{name: True}), f"`{name}` needs `noise_examples`")

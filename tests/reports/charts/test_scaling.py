@@ -31,6 +31,7 @@ from reports.schema.formats import off_by, significant, times
 from reports.schema.results import EXPLORE, StudyResults
 from reports.stats.bounds import Ends
 from reports.stats.models.first_passage import NOT_REACHED
+from reports.stats.models.noise_scale import FURTHER
 from tests.helpers.claim_studies import study
 from tests.reports.analysis.test_scaling_analysis import HYPERBOLIC, SIZES, hyperbola, main, noisy
 from tests.reports.charts.conftest import bars_of, line_of, made, notes, points_of, readable
@@ -152,7 +153,7 @@ def noise(status: str = "resolved") -> pd.DataFrame:
             "high": [7.0, 20.0, 5.0, 11.0],
             "status": ["resolved"] * 3 + [status],
             "reading": ["a", "b", "c", "d"],
-            **dict.fromkeys(("b_noise", "b_noise_low", "b_noise_high"), math.nan),
+            **{f"{name}{end}": math.nan for name in FURTHER for end in ("", "_low", "_high")},
         }
     )
 
@@ -172,12 +173,15 @@ def test_unresolved_noise_is_a_triangle_at_its_lower_end(ax: Axes) -> None:
     assert [np.asarray(line.get_xydata()).tolist() for line in triangles] == [[[100, 6]]]
 
 
-def test_b_noise_is_a_hollow_curve_of_the_same_batch_size(ax: Axes) -> None:
-    values = {"b_noise": [6.0, 12.0, 5.0, math.nan], "b_noise_low": [4.0, 9.0, 3.0, 7.0]}
-    noise_along_training(ax, noise().assign(**values, b_noise_high=20.0), None, None)
+@pytest.mark.parametrize(("name", "marker"), [("b_noise", "o"), ("b_geometry", "D")])
+def test_other_metrics_are_hollow_curves_of_the_same_batch_size(
+    ax: Axes, name: str, marker: str
+) -> None:
+    values = {name: [6.0, 12.0, 5.0, math.nan], f"{name}_low": [4.0, 9.0, 3.0, 7.0]}
+    noise_along_training(ax, noise().assign(**values, **{f"{name}_high": 20.0}), None, None)
     assert line_of(ax, 1) == [(10, 5), (100, 9)]
     hollow = [
-        np.asarray(line.get_xydata()).tolist() for line in ax.lines if line.get_mfc() == "none"
+        np.asarray(line.get_xydata()).tolist() for line in ax.lines if line.get_marker() == marker
     ]
     assert [[10, 6], [100, 12]] in hollow
     assert [[10, 5]] in hollow

@@ -50,6 +50,7 @@ target = 0.9
 patience = 3
 noise_examples = 16
 noise_curvature = true
+noise_geometry = false
 trial_seconds = 60
 extensions = 1
 refinement_seeds = 2

@@ -121,6 +121,7 @@ COSTLIER = {
     "a softmax": {"output": "softmax"},
     "gradient statistics": {"noise_examples": 500},
     "curvature": {"noise_examples": 500, "noise_curvature": True},
+    "geometry": {"noise_examples": 500, "noise_geometry": True},
     "wider numbers": {"dtype": "float64", "widths": (4, 300, 2), "batch_size": 1000},
 }
 

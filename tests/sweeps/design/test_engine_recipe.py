@@ -49,6 +49,7 @@ CONFIGURATION = configuration(
     local_updates=3,
     noise_examples=20,
     noise_curvature=True,
+    noise_geometry=True,
     target=0.5,
     patience=4,
     divergence=50.0,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bpengine import BatchGrowth, Budget, Schedule
 from sweeps.design.checks.checking import experiment_of
 from sweeps.design.experiment import Experiment
+from sweeps.design.trials import Branching, EngineConfiguration
 from sweeps.spec.model import to_toml
 
 KEYS: dict[str, Any] = {
@@ -213,6 +214,23 @@ AS_WRITTEN = {
     "initial_scale": 2.0,
     "reduction": "sum",
 }
+
+
+def test_the_geometry_is_measured_on_fresh_seeds_of_optimizers_that_have_one() -> None:
+    keys = {"noise_geometry": True, "noise_examples": 8, "confirmation_seeds": [11]}
+    study = experiment(optimizer=["momentum", "rmsprop", "lars", "lamb"], **keys)
+    families = [group.family for group in study.groups]
+    fresh = [family.configuration(5, evaluate_test=True) for family in families]
+    measured = {
+        configuration.optimizer: configuration.noise_geometry
+        for configuration in fresh
+        if isinstance(configuration, EngineConfiguration)
+    }
+    assert measured == {"momentum": False, "rmsprop": True, "lars": False, "lamb": True}
+    assert not any(family.configuration(5).noise_geometry for family in families)
+    at = Branching((8,), (1, 2), 0.1, "none")
+    (trial,) = families[1].trials(5, 0.1, [11], branching=at)
+    assert trial.configuration.noise_geometry
 
 
 def test_a_configuration_holds_what_was_asked_for() -> None:

@@ -63,6 +63,7 @@ OTHERS: dict[str, Any] = {
     "dtype": "float64",
     "numerics": "numpy 6",
     "noise_curvature": True,
+    "noise_geometry": True,
     "branching": Branching((8,), (1, 2), 0.1, "sqrt"),
 }
 SAME: dict[str, Any] = {

@@ -65,7 +65,7 @@ RATES = st.sampled_from([0.001, 0.05, 1.0, 30.0, 1e12, 1e30])
 def cohorts(draw: st.DrawFn) -> Cohort:
     """Draw a cohort of up to three seeds and three settings, some of which stop or diverge."""
     keys = draw(CONFIGURATIONS) | draw(CLASSIFICATION)
-    keys["noise_curvature"] = keys["noise_examples"] > 0
+    keys["noise_curvature"] = keys["noise_geometry"] = keys["noise_examples"] > 0
     if keys["shards"] == 1:
         keys["local_updates"] = 1
     optimizer = draw(st.sampled_from(sorted(OPTIMIZERS)))

@@ -38,7 +38,8 @@ from sweeps.worker.workspace import Workspace
 
 
 def test_outcomes_are_what_the_engine_gives(workspace: Workspace) -> None:
-    confirm = cohort(0.5, seeds=(3, 4), evaluate_test=True, noise_examples=20, noise_curvature=True)
+    noise = {"noise_examples": 20, "noise_curvature": True, "noise_geometry": True}
+    confirm = cohort(0.5, seeds=(3, 4), evaluate_test=True, **noise)
     configuration = confirm.configuration
     parts = [prepare(made(), configuration.preparation, seed) for seed in (3, 4)]
     trained = train(
@@ -61,6 +62,7 @@ def test_outcomes_are_what_the_engine_gives(workspace: Workspace) -> None:
         columns = (curves.examples, curves.updates, curves.train_loss, curves.train_metric)
         columns += (curves.held_out_loss, curves.held_out_metric, curves.gradient_trace)
         columns += (curves.gradient_squared_norm, curves.curvature_trace, curves.gradient_curvature)
+        columns += (curves.geometry_trace, curves.geometry_squared_norm)
         for number, column in enumerate(columns):
             ours = column if column.ndim == 1 else column[:, index, 0]
             np.testing.assert_array_equal(outcome.curve[:, number], ours)

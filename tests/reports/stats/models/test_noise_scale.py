@@ -14,8 +14,7 @@ from reports.schema.results import empty_table
 from reports.stats.bounds import Ends
 from reports.stats.intervals import fieller_interval
 from reports.stats.models.noise_scale import (
-    CURVATURE_TRACE,
-    GRADIENT_CURVATURE,
+    FURTHER,
     NOISE_COLUMNS,
     NOISE_CURVE_COLUMNS,
     RESOLVED,
@@ -32,6 +31,8 @@ from tests.bpengine.problems import make_examples, make_parameters
 
 TRACES = [9.0, 10.0, 11.0, 12.0]
 NORMS = [0.9, 1.1, 1.0, 1.2]
+
+further = pytest.mark.parametrize("name", FURTHER)
 
 
 def measurements(
@@ -88,27 +89,32 @@ def test_the_lower_end_is_not_below_zero() -> None:
     assert (row["low"], row["status"]) == (0, RESOLVED)
 
 
-def test_b_noise_is_the_ratio_of_the_parts_with_curvature() -> None:
-    curved = {CURVATURE_TRACE: [40.0, 44.0, 38.0, 42.0], GRADIENT_CURVATURE: NORMS}
-    row = noise_along_training(measurements(NORMS).assign(**curved)).iloc[0]
-    expected = fieller_interval(curved[CURVATURE_TRACE], NORMS)
+@further
+def test_a_noise_scale_in_another_metric_is_the_ratio_of_its_parts(name: str) -> None:
+    trace, norm = FURTHER[name]
+    measured = {trace: [40.0, 44.0, 38.0, 42.0], norm: NORMS}
+    row = noise_along_training(measurements(NORMS).assign(**measured)).iloc[0]
+    expected = fieller_interval(measured[trace], NORMS)
     assert row["noise_scale"] == pytest.approx(10)
-    actual = (row["b_noise"], row["b_noise_low"], row["b_noise_high"])
+    actual = (row[name], row[f"{name}_low"], row[f"{name}_high"])
     assert actual == pytest.approx((expected.ratio, expected.low, expected.high))
-    average = average_noise(measurements(NORMS).assign(**curved)).iloc[0]
-    assert average["b_noise"] == pytest.approx(expected.ratio)
+    average = average_noise(measurements(NORMS).assign(**measured)).iloc[0]
+    assert average[name] == pytest.approx(expected.ratio)
 
 
-def test_without_curvature_there_is_no_b_noise() -> None:
+@further
+def test_a_metric_that_was_not_measured_has_no_noise_scale(name: str) -> None:
     row = noise_along_training(measurements(NORMS)).iloc[0]
-    assert row[["b_noise", "b_noise_low", "b_noise_high"]].isna().all()
+    assert row[[name, f"{name}_low", f"{name}_high"]].isna().all()
 
 
-def test_where_the_loss_curves_downwards_along_the_gradient_there_is_no_b_noise() -> None:
-    curved = {CURVATURE_TRACE: [-40.0, -44.0, -38.0, -42.0], GRADIENT_CURVATURE: -np.array(NORMS)}
-    row = noise_along_training(measurements(NORMS).assign(**curved)).iloc[0]
-    assert math.isnan(row["b_noise"])
-    assert (row["b_noise_low"], row["b_noise_high"]) == (0, math.inf)
+@further
+def test_where_a_length_is_below_zero_there_is_no_noise_scale(name: str) -> None:
+    """The loss curves downwards along the gradient, or the estimate is lost in noise."""
+    parts = dict(zip(FURTHER[name], ([-40.0, -44.0, -38.0, -42.0], -np.array(NORMS)), strict=True))
+    row = noise_along_training(measurements(NORMS).assign(**parts)).iloc[0]
+    assert math.isnan(row[name])
+    assert (row[f"{name}_low"], row[f"{name}_high"]) == (0, math.inf)
 
 
 @pytest.mark.parametrize("drawn", [2, 7, 20])

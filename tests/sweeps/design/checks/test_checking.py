@@ -56,6 +56,7 @@ OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
     "initialiser": lists("he_normal", "uniform"),
     "noise_examples": st.sampled_from([0, 1, 2, 90, 91]),
     "noise_curvature": st.booleans(),
+    "noise_geometry": st.booleans(),
     "target": st.sampled_from([0.0, 0.5, 1.0]),
     "patience": st.sampled_from([1, 3]),
     "validation": st.sampled_from([0.2, 30, 0.5, 149]),

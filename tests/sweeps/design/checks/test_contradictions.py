@@ -44,10 +44,18 @@ CONTRADICTIONS: dict[str, tuple[Any, ...]] = {
     ),
     "one gradient": ({"noise_examples": 1}, "noise_examples", "0 or at least 2", "is 1"),
     "curvature of no gradients": ({"noise_curvature": True}, "noise_curvature", "`noise_examples`"),
-    "curvature without fresh seeds": (
-        {"noise_curvature": True, "noise_examples": 8, "confirmation_seeds": []},
-        "noise_curvature",
-        "`confirmation_seeds`",
+    **{
+        f"{key} without fresh seeds": (
+            {key: True, "noise_examples": 8, "confirmation_seeds": [], "optimizer": "adam"},
+            key,
+            "`confirmation_seeds`",
+        )
+        for key in ("noise_curvature", "noise_geometry")
+    },
+    "geometry of plain descent": (
+        {"noise_geometry": True, "noise_examples": 8, "optimizer": ["momentum", "lars"]},
+        "noise_geometry",
+        *("'adam'", "not 'momentum'"),
     ),
     "rule without reference": (
         {"rate_rule": ["none", "linear"]},
