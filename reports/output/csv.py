@@ -112,13 +112,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 
 def tables(study: StudyAnalysis, claims: Sequence[ClaimVerdict]) -> dict[str, pd.DataFrame]:
     """Return the tables of a report that a study asks for, by name, and what their columns mean."""
-    simulated, finished = study.description.cluster is not None, study.description.finished
+    simulated, optima = study.description.cluster is not None, study.description.has_optima
     negative = any(group.measure.lower_is_better for group in study.groups)
     negated = partial(_negated, target=study.description.target_loss is None)
     frames = {
         name: negated(frame(study)) if negative else frame(study)
         for name, (_, frame) in _TABLES.items()
-        if (simulated or name != "workers") and (finished or name != "optima")
+        if (simulated or name != "workers") and (optima or name != "optima")
     }
     if claims:
         frames |= {"claims": claims_table(claims), "claim-evidence": evidence_table(claims)}

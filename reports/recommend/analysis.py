@@ -148,7 +148,7 @@ def _analyse_group(
         timing=tables["timing"],
         budgets=tables["budgets"],
         scaling=scaling,
-        optimum=optimum_of(tables["cells"]) if results.description.finished else None,
+        optimum=optimum_of(tables["cells"]) if results.description.has_optima else None,
     )
     reference = reference_size(tables["selection"], analysis.complete)
     analysis = replace(analysis, reference=reference)

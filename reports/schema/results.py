@@ -295,6 +295,11 @@ class StudyDescription:
     unit: str = "examples"  #: What examples are called where they are counted, such as "tokens".
     unit_size: float = 1.0  #: How many of `unit` one example is.
 
+    @property
+    def has_optima(self) -> bool:
+        """Whether the report says where the best batch size of each configuration lies."""
+        return self.finished or bool(self.scale_name)
+
     def __post_init__(self) -> None:
         """Check that groups can be distinguished."""
         labels = [group.group for group in self.groups]

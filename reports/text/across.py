@@ -31,6 +31,7 @@ def across(study: StudyAnalysis) -> list[Statement]:
         **{f"best-{number}": _best_of(groups) for number, groups in sets.items()},
         **{f"equal-effort-{number}": _ahead(groups) for number, groups in sets.items()},
         "effort": _effort(study),
+        **(across_finished(study) if study.description.scale_name else {}),
     }
     return [Statement(kind, text) for kind, text in texts.items() if text]
 

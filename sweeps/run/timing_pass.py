@@ -43,9 +43,10 @@ Planned = dict[Workload | TrainerWorkload, tuple[Group, list[Measurement]]]
 
 
 def measurements_of(experiment: Experiment) -> Planned:
-    """Return what a study's benchmark measures, by workload, on the data of its first group."""
+    """Return what a study's benchmark measures, by workload, on the data of its largest group."""
     workloads: dict[Workload | TrainerWorkload, tuple[Group, dict[object, Measurement]]] = {}
-    for group in experiment.groups:
+    # A batch that one group tries may be larger than another's training set.
+    for group in sorted(experiment.groups, key=lambda group: -group.family.facts.train_items):
         workload = workload_of(group)
         _, measurements = workloads.setdefault(workload, (group, {}))
         for size in group.grid:

@@ -38,6 +38,9 @@ from sweeps.spec.types import (
     lists,
 )
 
+SCALES = ("examples", "epochs", "width")
+"""What a law over configurations may be of."""
+
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
@@ -283,6 +286,13 @@ class StudySpecification(Axes):
         "accuracy, if not given, and 2% of log loss and MAE; no part of a trial's identity",
         example="0.005",
     )
+    scale_with: Annotated[str, OneOf(SCALES)] | None = key(
+        None,
+        "what the optimal and the critical batch size may follow by a power law over the study's "
+        "configurations: `examples` to train on, `epochs`, or `width`, the units of all hidden "
+        "layers; no part of a trial's identity",
+        example='"examples"',
+    )
     claims: bool = key(
         False,
         "whether the report judges the claims of the paper that bpsweep began with; "
@@ -315,7 +325,7 @@ NETWORK_KEYS = {
     *("activation", "dataset", "divergence", "dtype", "growth", "hidden_layers", "initial_scale"),
     *("initialiser", "local_updates", "loss", "memory", "noise_examples", *MEASURED_FRESH),
     *("optimizer", "output", "patience", "reduction", "scaling", "schedule", "seconds", "shards"),
-    *("simulated_cluster", "split_seed", "target", "test", "validation", "claims"),
+    *("simulated_cluster", "split_seed", "target", "test", "validation", "claims", "scale_with"),
 }
 """Keys of bpsweep's own network and its data, which a trainer has in itself."""
 

@@ -277,12 +277,16 @@ def describe(
         planned += len(experiment.grid) * len(specification.confirmation_seeds)
     values = fields_from(StudyDescription, specification, sessions) | {
         "title": specification.title or f"Batch sizes on {', '.join(names)}",
-        "groups": tuple(_group(group, refined[group.label]) for group in experiment.groups),
+        "groups": tuple(
+            replace(_group(group, refined[group.label]), scale=_scale(group, specification))
+            for group in experiment.groups
+        ),
         "seeds": specification.seeds if specification.explore else (),
         "planned_trials": planned,
         "specification": stored["specification"],
         "cluster": None if isinstance(simulated, str) else Cluster(**simulated.model_dump()),
         "target_metric": specification.as_gain(specification.target_metric),
+        "scale_name": specification.scale_with or "",
         "branch_tolerance": None if isinstance(branch, str) else branch.tolerance,
     }
     return StudyDescription(**values)
@@ -315,6 +319,17 @@ def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescripti
     if isinstance(family.shared, EngineConfiguration):
         known = _of_network(family)
     return GroupDescription(**known | values)
+
+
+def _scale(group: Group, specification: StudySpecification) -> float | None:
+    """Return the value of a group that its optimum may follow, if the study names one."""
+    family = group.family
+    scales = {
+        "examples": lambda: family.facts.train_items,
+        "epochs": lambda: family.shared.budget.epochs or 0,
+        "width": lambda: sum(family.network.widths[1:-1]),
+    }
+    return float(scales[specification.scale_with]()) if specification.scale_with else None
 
 
 def _of_network(family: Family) -> dict[str, Any]:

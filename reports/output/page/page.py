@@ -68,7 +68,7 @@ def render(
         "compared": compared,
         "groups": group_table(study) if study.several else None,
         "answered": not plan.finished or study.summary["recommended"].notna().any(),
-        "optima": optima_table(study) if study.description.finished else None,
+        "optima": optima_table(study) if study.description.has_optima else None,
         "timeline": timeline,
         "drawings": [drawing for _, drawing in figures],
         "unknown_history": unknown_history(study),

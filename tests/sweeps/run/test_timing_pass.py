@@ -68,6 +68,15 @@ def test_groups_that_do_the_same_are_measured_once(keys: dict[str, Any]) -> None
     assert len(measured(apart)) == len(apart.groups) == 12
 
 
+def test_groups_of_other_sizes_are_measured_on_the_largest(keys: dict[str, Any]) -> None:
+    data = [{"name": "moons", "samples": samples} for samples in (60, 600)]
+    excluded = {"dataset": data[0], "batch_sizes": 128}
+    study = experiment(keys | {"dataset": data, "batch_sizes": [8, 128], "exclude": excluded})
+    ((group, measurements),) = measurements_of(study).values()
+    assert group.family.facts.train_items == 360
+    assert {measurement.batch_size for measurement in measurements} == {8, 128}
+
+
 def test_without_exploring_the_confirmation_seeds_are_used(keys: dict[str, Any]) -> None:
     study = experiment(keys, explore=False, learning_rates=1.0, seeds=[])
     assert [lanes for _, lanes, _ in measured(study)[0]] == [1, 2, 1] * 2

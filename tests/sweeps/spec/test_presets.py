@@ -27,6 +27,7 @@ TWO = (
     '{name="adam", learning_rates=[0.01, 0.03]}]'
 )
 SETTINGS: dict[str, tuple[str, ...]] = {
+    "data-size": ("batch_sizes=[8, 32, 128]", "timing=false"),
     "digits": ("batch_sizes=[16, 64]", "timing=false"),
     "large-batch": ("batch_sizes=[32, 128]", "timing=false", "epochs=6"),
     "mnist": ('dataset="digits"', "batch_sizes=[16, 64]", "timing=false"),
@@ -75,6 +76,11 @@ def noise_beside_the_critical_size(results: StudyResults, _page: str) -> bool:
     return bool(curved) and group.scaling.main is not None
 
 
+def optima_over_sizes(results: StudyResults, page: str) -> bool:
+    scales = [plan.scale for plan in results.description.groups]
+    return scales == [900, 2400, 4800, 9600, 19200] and "optima" in page
+
+
 def both_memories(results: StudyResults, _page: str) -> bool:
     groups = [(plan.optimizer, plan.memory_reference) for plan in results.description.groups]
     return groups == [("adam", None), ("adam", 64), ("sgd", None)]
@@ -87,6 +93,7 @@ def growth_of_every_kind(results: StudyResults, _page: str) -> bool:
 
 
 WANTED: dict[str, Callable[[StudyResults, str], bool]] = {
+    "data-size": optima_over_sizes,
     "digits": nothing_special,
     "large-batch": every_remedy,
     "mnist": nothing_special,

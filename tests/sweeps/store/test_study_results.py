@@ -36,6 +36,17 @@ def checked(keys: dict[str, Any], **changes: object) -> Experiment:
     return experiment_of(keys | changes, "study.toml", Path())
 
 
+@pytest.mark.parametrize(
+    ("name", "scales"), [("examples", [90, 106]), ("epochs", [2, 2]), ("width", [12, 12])]
+)
+def test_a_study_says_what_its_optima_may_follow(name: str, scales: list[int]) -> None:
+    keys = {"name": "scaled", "dataset": ["iris", "wine"], "hidden_layers": [8, 4]}
+    keys |= {"batch_sizes": 8, "learning_rates": 0.1, "seeds": 1, "epochs": 2, "scale_with": name}
+    description = describe(experiment_of(keys, "study.toml", Path()), {}, {"specification": ""})
+    assert [plan.scale for plan in description.groups] == scales
+    assert (description.scale_name, description.has_optima) == (name, True)
+
+
 def test_a_store_gives_the_same_study_back(keys: dict[str, Any], tmp_path: Path) -> None:
     study = checked(keys, dataset=["iris", {"name": "diabetes"}], optimizer=["sgd", "adam"])
     with Store.write(tmp_path / "study", "small") as store:
