@@ -277,7 +277,7 @@ class Trainer:
         values[:, np.logical_not(networks.active)] = np.nan
         self._counts.append((self.examples, networks.updates))
         self._values.append(values)
-        self._stop_early(held_out_loss=values[2], held_out_metric=values[3])
+        self._stop_early(values[0], values[2], values[3])
 
     def _gradient_statistics(self) -> list[Array]:
         recipe, unknown = self._recipe, np.full(self.networks.diverged_at_update.shape, np.nan)
@@ -311,13 +311,15 @@ class Trainer:
             drawn.append(Examples(split.train.inputs[chosen], split.train.targets[chosen]))
         return drawn
 
-    def _stop_early(self, *, held_out_loss: Array, held_out_metric: Array) -> None:
+    def _stop_early(self, train_loss: Array, held_out_loss: Array, held_out_metric: Array) -> None:
         target, patience, stops = self._recipe.target, self._recipe.patience, np.array(False)
         better = held_out_loss < self._best
         self._best = np.where(better, held_out_loss, self._best)
         self._since_best = np.where(better, 0, self._since_best + 1)
         if target is not None:
             stops = held_out_metric >= target
+        if self._recipe.stop_loss is not None:
+            stops = stops | (train_loss <= self._recipe.stop_loss)
         if patience is not None:
             stops = stops | (self._since_best >= patience)
         keeps = better if patience is not None else stops & self.networks.active

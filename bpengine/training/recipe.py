@@ -42,6 +42,7 @@ class Recipe:
             passes over these at each point.
         noise_geometry: Whether tr(P Sigma) and G'PG are estimated as well, `P` being what the
             optimizer scales each parameter's gradient by; wants `noise_examples`.
+        stop_loss: Mean training loss at which a lane is stopped; None for none.
         target: Value of the held-out metric at which a lane is stopped; None for none.
         patience: Evaluations without a better held-out loss after which a lane is stopped, its
             weights being those of its best evaluation; None for none.
@@ -71,6 +72,7 @@ class Recipe:
     noise_examples: int = 0
     noise_curvature: bool = False
     noise_geometry: bool = False
+    stop_loss: float | None = None
     target: float | None = None
     patience: int | None = None
     divergence: float = 1e3

@@ -52,6 +52,12 @@ BATCH_SIZE_COLUMNS = (
     Column("gap", "float64", "", "Mean metric on the training set minus metric."),
     Column("gap_low", "float64", "", "Lower bound of its 95% t interval; 5 seeds or more."),
     Column("gap_high", "float64", "", "Upper bound of that interval."),
+    Column("sharpness", "float64", "%", "Mean sharpness at the end, if it was measured."),
+    Column("sharpness_low", "float64", "%", "Lower bound of its 95% t interval."),
+    Column("sharpness_high", "float64", "%", "Upper bound of that interval."),
+    Column("top_eigenvalue", "float64", "", "Mean largest eigenvalue of the Hessian there."),
+    Column("top_eigenvalue_low", "float64", "", "Lower bound of its 95% t interval."),
+    Column("top_eigenvalue_high", "float64", "", "Upper bound of that interval."),
     Column("seeds", "int64", "seeds", "Seeds with a value there."),
     Column("lost_seeds", "int64", "seeds", "Others: diverged, failed or still to run."),
     Column("shortfall", "float64", "", "Mean loss of metric against the reference, over seeds."),
@@ -76,7 +82,12 @@ SEED_COLUMNS = (
     Column("rmse", "float64", "", "Root mean squared error on that set."),
     Column("train_metric", "float64", "", "Metric on the training set, at the end."),
     Column("updates", "int64", "updates", "Updates made."),
+    Column("sharpness", "float64", "%", "Sharpness at the end, if it was measured."),
+    Column("top_eigenvalue", "float64", "", "Largest eigenvalue of the Hessian there."),
 )
+
+
+_CURVATURE = ("sharpness", "top_eigenvalue")
 
 
 @dataclass(frozen=True)
@@ -189,11 +200,11 @@ def budget_updates(results: StudyResults) -> pd.Series[float]:
 def _statistics(seeds: pd.DataFrame) -> pd.DataFrame:
     """Mean, median and interval of the values, indexed by group and batch size."""
     by_size = seeds.assign(gap=seeds["train_metric"] - seeds["metric"]).groupby(SIZE)
-    values = by_size[["metric", "loss", "rmse", "gap"]]
+    values = by_size[["metric", "loss", "rmse", "gap", *_CURVATURE]]
     table = values.mean().where(values.count().eq(by_size.size(), axis=0))
     table["metric_median"] = by_size["metric"].median()
     table["shown_updates"] = by_size["updates"].median()
-    for name in ("metric", "gap"):
+    for name in ("metric", "gap", *_CURVATURE):
         bounds = {
             size: (interval.low, interval.high)
             for size, sample in by_size[name]

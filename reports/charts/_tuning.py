@@ -218,6 +218,57 @@ def generalization_gap(ax: Axes, table: pd.DataFrame, *, label: str, measure: Me
     style.keep_within(ax, *measure.apart)
 
 
+def sharpness_of_minima(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw how sharp the minima are, and the largest eigenvalue there, against batch size."""
+    style.batch_size_axis(ax, table["batch_size"])
+    style.log_axis(ax, "Sharpness (%), eigenvalue", significant)
+    names, last = [], table.iloc[-1]
+    for name, color, marker in (
+        ("sharpness", style.BLUE, "o"),
+        ("top_eigenvalue", style.ORANGE, "s"),
+    ):
+        look: dict[str, Any] = {"color": color, "marker": marker, "ms": 5.5, "lw": 1.6, "ls": "-"}
+        style.add_marks(ax, table, "batch_size", name, **look)
+        low = table[f"{name}_low"].where(table[f"{name}_low"] > 0, table[name])
+        ax.vlines(table["batch_size"], low, table[f"{name}_high"], color=color, lw=1.2)
+        names.append((name.replace("_", " "), last["batch_size"], last[name]))
+    style.name_ends(ax, names)
+
+
+def sharpness_chart(analysis: Analysis) -> Chart | None:
+    """Return the chart of sharpness."""
+    table = analysis.measured
+    table = table[(table["sharpness"] > 0) & (table["top_eigenvalue"] > 0)]
+    if table.empty:
+        return None
+    number = partial(significant, digits=2)
+
+    def value(row: Row) -> str:
+        span = interval_text(row, "sharpness", lambda low, high: f"{number(low)} to {number(high)}")
+        eigenvalue = number(row["top_eigenvalue"])
+        return f"sharpness {number(row['sharpness'])}%{span}, top eigenvalue {eigenvalue}"
+
+    first, last = table.iloc[0], table.iloc[-1]
+    return Chart(
+        name="sharpness",
+        heading="Sharpness of the minima",
+        finding=(
+            f"Sharpness is {number(first['sharpness'])}% at batch size {first['batch_size']} and "
+            f"{number(last['sharpness'])}% at {last['batch_size']}"
+        ),
+        caption=(
+            "By how much the training loss may grow, in percent of 1 more than itself, within a "
+            "thousandth of each weight and 1 (Keskar et al. 2017, metric 2.1), and the largest "
+            "eigenvalue of its Hessian; at the end of training, means with 95% t intervals."
+        ),
+        description=values(table, "sharpness", number),
+        table=with_readings(analysis, table, value),
+        figure=sharpness_of_minima,
+        recommended=analysis.recommended,
+        right=style.NAMED,
+    )
+
+
 def gap_chart(analysis: Analysis) -> Chart | None:
     """Return the chart of the generalization gap."""
     table = analysis.measured.dropna(subset="gap")

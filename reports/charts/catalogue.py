@@ -10,7 +10,7 @@ from reports.charts._cluster import workers_chart
 from reports.charts._curves import curves_chart
 from reports.charts._scaling import critical_chart, noise_chart, steps_chart, time_chart
 from reports.charts._timing import seconds_per_update_chart
-from reports.charts._tuning import gap_chart, rates_chart
+from reports.charts._tuning import gap_chart, rates_chart, sharpness_chart
 from reports.charts.base import Chart
 from reports.charts.budgets import budget_chart
 from reports.recommend import Analysis
@@ -27,6 +27,7 @@ _MAKERS: tuple[Callable[[Analysis], Chart | None], ...] = (
     noise_chart,
     time_chart,
     gap_chart,
+    sharpness_chart,
     workers_chart,
 )
 

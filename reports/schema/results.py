@@ -97,6 +97,8 @@ TRIAL_COLUMNS = (
     *_VALUES,
     Column("test_loss", "float64", "per example", "Mean loss over the test set; fresh seeds only."),
     Column("test_metric", "float64", "", "Metric over the test set; fresh seeds only."),
+    Column("sharpness", "float64", "%", "By how much the loss may grow in a small box, if asked."),
+    Column("top_eigenvalue", "float64", "", "Largest of the loss's Hessian, if asked for."),
     Column("error", "str", "", "What went wrong, for trials without a result."),
     Column("train_seconds", "float64", "s", "The trial's share of its cohort's time.", True),
     Column("started", "float64", "s since 1970", "When its cohort began (UTC), if known.", True),

@@ -105,6 +105,7 @@ def family_of(
         "output": output_of(get("output"), get("loss"), facts.task),
         "metric": specification.gain(facts.task),
         "target": specification.as_gain(specification.target),
+        "stop_loss": None if get("stop_loss") == NONE else get("stop_loss"),
         "optimizer": optimizer,
         "schedule": schedule_of(get("schedule")),
         "growth": None,

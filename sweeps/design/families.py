@@ -159,7 +159,7 @@ def _branched(
         "budget": Budget(examples=branching.at[-1]),
     }
     if isinstance(configuration, EngineConfiguration):
-        changes |= {"growth": None, "target": None, "patience": None}
+        changes |= dict.fromkeys(("growth", "target", "patience", "stop_loss"))
         changes |= dict.fromkeys(measured, True)
     return replace(configuration, **changes)
 
@@ -250,7 +250,7 @@ _ASPECTS: tuple[Texts, ...] = (
     _each(lambda family: counted(family.network.local_updates, "local update")),
     _each(lambda family: budget_text(family.shared.budget)),
     _each(lambda family: family.network.dtype),
-    _differing(lambda family: {name: getattr(family.network, name) for name in LATER}),
+    _differing(lambda family: {name: getattr(family.network, name) or "none" for name in LATER}),
 )
 """What may differ between families, in the order in which a label lists it."""
 _TRAINER_ASPECTS: tuple[Texts, ...] = (

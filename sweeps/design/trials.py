@@ -100,6 +100,8 @@ class EngineConfiguration(Configuration):
     dtype: str
     noise_curvature: bool = False
     noise_geometry: bool = False
+    sharpness: bool = False  # whether it is measured at the end
+    stop_loss: float | None = None
 
     @property
     def architecture(self) -> Architecture:

@@ -23,6 +23,7 @@ from sweeps.spec.types import (
     Count,
     Hidden,
     LogSpace,
+    NoneOrPositive,
     NotNegative,
     Positive,
     PowersOfTwo,
@@ -230,6 +231,12 @@ class Axes(Strict):
         "budget of a trial's cohort: wall time; results then depend on the machine",
         unit="s",
         example="60.0",
+    )
+    stop_loss: Axis[NoneOrPositive] = key(
+        (NONE,),
+        "training loss at which a trial is stopped, so that batch sizes are compared at the same; "
+        "`none` for not at all",
+        unit="per example",
     )
     dtype: Axis[Annotated[str, OneOf(("float32", "float64"))]] = key(
         ("float32",), "precision of weights and gradients", section="Network"

@@ -247,6 +247,11 @@ class StudySpecification(Axes):
         "whether runs on fresh seeds also measure the noise scale in the geometry of an optimizer "
         "that scales each parameter, such as `adam`; at about twice the cost of `noise_examples`",
     )
+    sharpness: bool = key(
+        False,
+        "whether runs on fresh seeds end with Keskar's sharpness and the largest eigenvalue of the "
+        "Hessian, both over at most 2,048 training examples",
+    )
     branch: NoneOr[BranchChoice] = key(
         NONE,
         "table of where the tuned run is continued with larger batches, `{at = [1, 5]}` for the "
@@ -318,7 +323,11 @@ class StudySpecification(Axes):
         return -level if level is not None and self.is_minimized else level
 
 
-MEASURED_FRESH = ("noise_curvature", "noise_geometry")  # what only runs on fresh seeds measure
+MEASURED_FRESH = (
+    "noise_curvature",
+    "noise_geometry",
+    "sharpness",
+)  # what only runs on fresh seeds measure
 KEYS = tuple(StudySpecification.model_fields)
 TRAINER_KEYS = {"trainer", "training_examples", "parameters"}
 NETWORK_KEYS = {
@@ -326,6 +335,7 @@ NETWORK_KEYS = {
     *("initialiser", "local_updates", "loss", "memory", "noise_examples", *MEASURED_FRESH),
     *("optimizer", "output", "patience", "reduction", "scaling", "schedule", "seconds", "shards"),
     *("simulated_cluster", "split_seed", "target", "test", "validation", "claims", "scale_with"),
+    "stop_loss",
 }
 """Keys of bpsweep's own network and its data, which a trainer has in itself."""
 

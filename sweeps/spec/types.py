@@ -248,6 +248,13 @@ NoneOr = Annotated[
 ]
 
 
+NoneOrPositive = Annotated[
+    Annotated[Annotated[str, OneOf((NONE,), otherwise="a number")], Tag("<name>")]
+    | Annotated[Positive, Tag("<number>")],
+    Discriminator(lambda value: "<name>" if isinstance(value, str) else "<number>"),
+]
+
+
 BatchSize = Annotated[
     Annotated[Count, Tag("<number>")] | _Full | Annotated[PowersOfTwo, Tag("<range>")],
     Discriminator(_size_kind),

@@ -13,7 +13,8 @@ from typing import Annotated
 import numpy as np
 
 from bpengine import Curves, Examples, Split, Trainer, Training, evaluate
-from bpengine.network import Array
+from bpengine.diagnostics.sharpness import sharpness, top_eigenvalue
+from bpengine.network import Array, PerLane, permutation
 from sweeps.data import Dataset, Preparation, Source, prepare
 from sweeps.data.splits import target_scaling
 from sweeps.design import Cohort, EngineConfiguration
@@ -39,9 +40,13 @@ geometry; of a branch, where it left the run, and its batch size."""
 
 _METRICS = [3, 5]  # among them
 _SETS = ("train", "validation", "test")
-FINAL_VALUES = tuple(f"{name}_{value}" for name in _SETS for value in ("loss", "metric"))
+FINAL_VALUES = (
+    *(f"{name}_{value}" for name in _SETS for value in ("loss", "metric")),
+    *("sharpness", "top_eigenvalue"),
+)
 """Fields of an outcome that only a trial whose status is ok has."""
 
+MOST_SHARP = 2048  # training examples over which sharpness is measured
 PREPARED_BYTES = 2**28  # how much prepared data a worker keeps for the cohorts that come
 
 
@@ -63,6 +68,8 @@ class Outcome:
     validation_metric: float = np.nan
     test_loss: float = np.nan
     test_metric: float = np.nan
+    sharpness: float = np.nan
+    top_eigenvalue: float = np.nan
     train_seconds: float = 0.0  # its share of its cohort's time before its own end, in all sessions
     started: float = np.nan  # its cohort's last session, in seconds since 1970 (UTC)
     ended: float = np.nan
@@ -125,13 +132,18 @@ def run_cohort(
             f"Took {took:.3g} s, more than the {trial_seconds:g} s allowed."
             for took in seconds[trainer.networks.active]
         ]
-    tests = _tested(configuration, trained, [test for _, test in parts])
+    finals = np.array(
+        [
+            *_tested(configuration, trained, [test for _, test in parts]),
+            *_curvature(configuration, trained, splits),
+        ]
+    )
     started, ended = checkpoint.times()
     lanes = itertools.product(range(len(cohort.seeds)), range(len(cohort.settings)))
     return [
         replace(
             _outcome(
-                *(trial, configuration, trained, tests[(..., *lane)], lane),
+                *(trial, configuration, trained, finals[(..., *lane)], lane),
                 branches=branches,
                 late=late[lane],
                 unit=units[lane[0]],
@@ -152,6 +164,22 @@ def _tested(
         return np.full((2, *trained.seconds.shape), np.nan)
     asked = {name: getattr(configuration, name) for name in ("loss", "metric", "numerics")}
     return np.array(evaluate(configuration.architecture, trained.parameters, tests, **asked))
+
+
+def _curvature(
+    configuration: EngineConfiguration, trained: Training, splits: Sequence[Split]
+) -> tuple[PerLane, PerLane]:
+    """Return sharpness and top eigenvalue where each network ends, where that is asked for."""
+    if not configuration.sharpness:
+        unknown = np.full(trained.seconds.shape, np.nan)
+        return unknown, unknown
+    examples = []
+    for split in splits:
+        rows = permutation(split.seed, "sharpness", len(split.train.inputs))[:MOST_SHARP]
+        examples.append(Examples(split.train.inputs[rows], split.train.targets[rows]))
+    network = (configuration.architecture, trained.parameters, examples)
+    top = top_eigenvalue(*network, loss=configuration.loss)
+    return sharpness(*network, loss=configuration.loss), top.value
 
 
 def failed(cohort: Cohort, status: str, error: str) -> list[Outcome]:
@@ -287,7 +315,7 @@ def _outcome(
     trial: str,
     configuration: EngineConfiguration,
     trained: Training,
-    tests: Annotated[Array, "2"],
+    finals: Annotated[Array, "4"],
     lane: tuple[int, int],
     *,
     branches: Sequence[tuple[Branch, Training]],
@@ -299,7 +327,7 @@ def _outcome(
     run = in_branch(_curve(trained.curves, lane))
     curve = np.vstack([run, *(_branch_curve(*each, lane) for each in branches)])
     curve[:, _METRICS] *= unit
-    tests = tests * [1, unit]
+    finals = finals * [1, unit, 1, 1]
     outcome = replace(
         Outcome(trial, TIMEOUT if late else DIVERGED, late),
         diverged_at_update=diverged_at,
@@ -310,7 +338,7 @@ def _outcome(
     )
     if late or diverged_at >= 0:
         return outcome
-    if configuration.evaluate_test and not np.isfinite(tests[0]):
+    if configuration.evaluate_test and not np.isfinite(finals[0]):
         return replace(outcome, diverged_at_update=updates)
     run = curve[: len(run)]
     judged = run[-1] if configuration.patience is None else run[np.argmin(run[:, 4])]
@@ -319,7 +347,7 @@ def _outcome(
         outcome,
         status=OK,
         judged_at_update=int(judged_at),
-        **dict(zip(FINAL_VALUES, (*values, *tests.tolist()), strict=True)),
+        **dict(zip(FINAL_VALUES, (*values, *finals.tolist()), strict=True)),
     )
 
 

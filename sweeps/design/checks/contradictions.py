@@ -124,8 +124,11 @@ def _seeds(specification: StudySpecification) -> Iterator[Contradiction]:
         text = "must be 0 or at least 2, but is 1: a single gradient has no spread."
         yield Contradiction(("noise_examples",), text)
     for name in MEASURED_FRESH:
-        if getattr(specification, name) and not (specification.noise_examples and fresh):
-            text = "needs `noise_examples` and `confirmation_seeds`: only fresh seeds measure it."
+        needs = {"`noise_examples`": specification.noise_examples, "`confirmation_seeds`": fresh}
+        if name == "sharpness":
+            del needs["`noise_examples`"]
+        if getattr(specification, name) and not all(needs.values()):
+            text = f"needs {' and '.join(needs)}: only fresh seeds measure it."
             yield Contradiction((name,), text)
 
 

@@ -64,6 +64,8 @@ OTHERS: dict[str, Any] = {
     "numerics": "numpy 6",
     "noise_curvature": True,
     "noise_geometry": True,
+    "sharpness": True,
+    "stop_loss": 0.5,
     "branching": Branching((8,), (1, 2), 0.1, "sqrt"),
 }
 SAME: dict[str, Any] = {

@@ -33,6 +33,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "mnist": ('dataset="digits"', "batch_sizes=[16, 64]", "timing=false"),
     "noise-scale": ("batch_sizes=[32, 128, 512]",),
     "paper": ('dataset="wine"', "batch_sizes=[1, 16, 64]", TWO, "exclude=[]"),
+    "sharpness": ("batch_sizes=[32, 128]", "timing=false", 'stop_loss=["none", 2.0]'),
     "small-batch": ("batch_sizes=[32, 128]", "timing=false"),
     "time-to-accuracy": ("batch_sizes=[32, 128, 512]", TWO),
     "warm-up": ("batch_sizes=[8, 32]", "branch.at=[0.5, 1]", 'dataset="digits"'),
@@ -81,6 +82,11 @@ def optima_over_sizes(results: StudyResults, page: str) -> bool:
     return scales == [900, 2400, 4800, 9600, 19200] and "optima" in page
 
 
+def sharpness_twice(results: StudyResults, _page: str) -> bool:
+    groups = analyse(results)
+    return len(groups) > 1 and all(group.measured["sharpness"].notna().all() for group in groups)
+
+
 def both_memories(results: StudyResults, _page: str) -> bool:
     groups = [(plan.optimizer, plan.memory_reference) for plan in results.description.groups]
     return groups == [("adam", None), ("adam", 64), ("sgd", None)]
@@ -99,6 +105,7 @@ WANTED: dict[str, Callable[[StudyResults, str], bool]] = {
     "mnist": nothing_special,
     "noise-scale": noise_beside_the_critical_size,
     "paper": every_claim,
+    "sharpness": sharpness_twice,
     "small-batch": both_memories,
     "time-to-accuracy": several_targets,
     "warm-up": growth_of_every_kind,
