@@ -345,13 +345,13 @@ def to_same_loss(
     return effects
 
 
-def exponent(study: StudyAnalysis) -> list[Effect]:
-    """The optimal and the critical batch size grow with the data."""
-    return [
-        judged(f"exponent of the {name} batch size", law.exponent, law.exponent_interval, GROWS)
-        for name, law in study.laws.items()
-        if not law.reason
-    ]
+def exponent(study: StudyAnalysis, name: str) -> Effect:
+    """Return the exponent of a batch size that follows the number of examples."""
+    law = study.laws.get(name)
+    text = f"exponent of the {name} batch size in the examples"
+    if law is None or law.reason:
+        return judged(text, None, None, GROWS)
+    return judged(text, law.exponent, law.exponent_interval, GROWS)
 
 
 @dataclass(frozen=True)
@@ -414,7 +414,16 @@ FINDINGS = (
         _rule("one weight decay", "weight decay by timescale"),
         "With the weight decay's timescale, curves over examples fall on one another.",
     ),
-    Finding("Zhang et al. 2024", "2410.21676", "data-size", exponent),
+    Finding(
+        *("Zhang et al. 2024", "2410.21676", "data-size"),
+        lambda study: exponent(study, "critical"),
+        "The critical batch size grows with the data, to a power of about 0.47.",
+    ),
+    Finding(
+        *("Li et al. 2025 (Step Law)", "2503.04715", "data-size"),
+        lambda study: exponent(study, "optimum"),
+        "The optimal batch size grows with the data, to a power of 0.571.",
+    ),
 )
 
 
