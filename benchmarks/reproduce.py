@@ -68,7 +68,7 @@ def _written(number: float) -> str:
     """Return a number with two digits, or a word where there is none."""
     if math.isfinite(number):
         return f"{number if abs(number) > TINY else 0:.2g}"
-    return "open" if math.isnan(number) else "∞"
+    return "open" if math.isnan(number) else "∞" if number > 0 else "-∞"
 
 
 def judged(text: str, value: float | None, ends: Ends | None, true: Ends) -> Effect:

@@ -164,7 +164,7 @@ def preconditioned_statistics(
     `P^(-1/2) w`, where the gradient is `P^(1/2) g` (Zhang et al. 2019, arXiv 1907.04164, treat
     preconditioning so). Like `B_simple` it takes the loss to curve alike in all directions, but
     there, which is what preconditioning is for. Pollux (Qiao et al. 2021, equation 5) has
-    tr(P Sigma P') / |PG|^2 for descent on `L(P w)`, whose step is `P^2 g`: its `P` is the square
+    `tr(P Sigma P') / |PG|^2` for descent on `L(P w)`, whose step is `P^2 g`: its `P` is the square
     root of this one. The unit of `P` makes no difference.
 
     Example:
