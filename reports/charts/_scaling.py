@@ -377,10 +377,11 @@ def critical_chart(analysis: Analysis) -> Chart | None:
         caption=sentences(
             f"From each point the run of batch size {critical['batch_size'].iloc[0]} was continued "
             "with larger batches. Squares: the largest whose training loss stays within "
-            f"{tolerance} of the run's, with its 95% interval over {seeds} (Merrill et al. 2025). "
-            "Triangles: no branch was worse.",
-            not noise.empty
-            and "Blue: their noise scale; hollow: B_noise; diamonds: in the optimizer's geometry.",
+            f"{tolerance} of the run's, with its 95% interval over {seeds} (Merrill et al. 2025).",
+            bool(np.isinf(critical["critical_batch_size"]).any())
+            and "Triangles: no branch was worse, up to there.",
+            not noise.empty and "Blue: the noise scale of the same runs.",
+            bool(noise["b_noise"].notna().any()) and "Hollow: B_noise.",
         ),
         description="; ".join(readings),
         table=critical.assign(reading=readings),

@@ -14,8 +14,10 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from reports.analysis.branched_losses import Branched
 from reports.analysis.scaling_record import TO_TARGET_COLUMNS, TargetRecord
 from reports.charts._scaling import (
+    critical_chart,
     noise_along_training,
     noise_chart,
     steps_chart,
@@ -338,3 +340,51 @@ def test_unresolved_noise_is_stated(results: StudyResults, analysis: Analysis) -
     finding = made(noise_chart(with_record(analysis, record))).finding
     assert re.search(r"from \d+ to \d+ examples", finding)
     assert noise_chart(numbers(noisy(results, -1.0))) is None
+
+
+def critical() -> pd.DataFrame:
+    """Return critical batch sizes at three points, the last of which no branch passes."""
+    return pd.DataFrame(
+        {
+            "group": "g",
+            "batch_size": 8,
+            "examples": [10, 100, 1000],
+            "seeds": 5,
+            "critical_batch_size": [12.0, 30.0, math.inf],
+            "critical_low": [9.0, 20.0, 60.0],
+            "critical_high": [20.0, math.inf, math.inf],
+            "largest": [32, 64, 128],
+        }
+    )
+
+
+def branched(analysis: Analysis, table: pd.DataFrame) -> Analysis:
+    branches = Branched(table, table, noise().assign(group="g"))
+    return replace(analysis, scaling=replace(analysis.scaling, branched=branches))
+
+
+def test_critical_batch_sizes_have_intervals_and_triangles_where_no_branch_is_worse(
+    analysis: Analysis, ax: Axes
+) -> None:
+    chart = made(critical_chart(branched(analysis, critical())))
+    chart.draw(ax)
+    squares = [line for line in ax.lines if line.get_marker() == "s"]
+    assert points_of(squares) == {(10, 12), (100, 30)}
+    triangles = [
+        line for line in ax.lines if line.get_marker() == "^" and line.get_color() == ORANGE
+    ]
+    assert points_of(triangles) == {(1000, 128)}
+    assert "critical batch size" in notes(ax)
+    bars = [bar.tolist() for bars in ax.collections[-1:] for bar in bars.get_segments()]
+    assert bars == [[[10, 9], [10, 20]], [[100, 20], [100, 64]], [[1000, 60], [1000, 128]]]
+    first, last = "12 after 10 examples", "at least 128 after 1,000 examples"
+    assert chart.finding == f"The critical batch size is {first} and {last}"
+    assert chart.description.startswith("after 10 examples: 12 (95% CI 9.0 to 20)")
+    assert "Triangles" in chart.caption
+
+
+def test_a_study_without_branches_has_no_chart_of_them(analysis: Analysis) -> None:
+    assert critical_chart(analysis) is None
+    once = made(critical_chart(branched(analysis, critical()[:1])))
+    assert once.finding == "The critical batch size is 12 after 10 examples"
+    assert "Triangles" not in once.caption

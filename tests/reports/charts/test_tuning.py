@@ -13,12 +13,13 @@ from matplotlib.axes import Axes
 
 from reports.analysis.batch_sizes import basins
 from reports.analysis.selection import select_rates, summarise_cells
-from reports.charts._tuning import gap_chart, rates_chart
+from reports.charts._tuning import gap_chart, rates_chart, sharpness_chart
 from reports.charts.base import svg
 from reports.output.page._dark import contrast
 from reports.recommend.record import Analysis
 from reports.schema.formats import significant
 from reports.schema.results import StudyResults
+from reports.stats import t_interval
 from tests.helpers.claim_studies import Truth, study
 from tests.reports.charts.conftest import made, notes
 from tests.reports.conftest import Sketch, make_results, nothing_run, numbers, of_seeds, small
@@ -142,6 +143,24 @@ def test_few_seeds_have_a_gap_without_an_interval(digits: StudyResults) -> None:
     chart = made(gap_chart(numbers(of_seeds(digits, 0, 1, 100, 101))))
     assert "interval" not in chart.caption
     assert len(svg.draw(chart)) < 20_000
+
+
+def test_sharpness_is_drawn_where_it_was_measured(digits: StudyResults, ax: Axes) -> None:
+    assert sharpness_chart(numbers(digits)) is None
+    rng, trials = np.random.default_rng(0), digits.trials
+    factors = rng.uniform(0.9, 1.1, len(trials))
+    measured = {"sharpness": trials["batch_size"] * factors, "top_eigenvalue": 2.0 * factors}
+    analysis = numbers(replace(digits, trials=trials.assign(**measured)))
+    chart = made(sharpness_chart(analysis))
+    chart.draw(ax)
+    drawn = {tuple(line.get_ydata()) for line in ax.lines if line.get_marker() in {"o", "s"}}
+    table = analysis.measured
+    assert {tuple(table["sharpness"]), tuple(table["top_eigenvalue"])} <= drawn
+    seeds = analysis.seeds.query("batch_size == 8")["sharpness"]
+    interval = t_interval(seeds.tolist())
+    row = analysis.row(8)
+    assert (row["sharpness_low"], row["sharpness_high"]) == (interval.low, interval.high)
+    assert chart.finding.startswith("Sharpness is ")
 
 
 def boxes(ax: Axes) -> list[tuple[int, int]]:
