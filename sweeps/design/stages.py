@@ -43,7 +43,7 @@ from sweeps.design.experiment import (
     refinement_seeds,
     trials_of,
 )
-from sweeps.design.families import Group, doubled
+from sweeps.design.families import Family, Group, doubled
 from sweeps.design.trials import Branching, EngineConfiguration, Planned
 from sweeps.spec import StudySpecification
 from sweeps.spec.axes import MEASURED
@@ -105,16 +105,21 @@ def _branched(
     for group in experiment.groups:
         shared, size = group.family.shared, choice.batch_size or min(group.grid)
         at = sorted({max(size, round(part * shared.train_items)) for part in choice.at})
-        rule = choice.rate_rule or "sqrt"
-        if isinstance(shared, EngineConfiguration) and not choice.rate_rule:
-            rule = usual_rate_rule(shared.optimizer)
-        branching = Branching(tuple(at), (1, *sorted(choice.factors)), choice.window, rule)
+        rule, factors = _rule(choice, group.family), (1, *sorted(choice.factors))
+        branching = Branching(tuple(at), factors, choice.window, rule)
         seeds = specification.confirmation_seeds or specification.seeds
         rate = best.get((group.label, size))
         if rate is not None and group.family.can_branch:
             trials = group.family.trials(size, rate, seeds, branching=branching)
             planned += [Planned(group.label, trial) for trial in trials]
     return planned
+
+
+def _rule(choice: BranchChoice, family: Family) -> str:
+    """Return how the rate of a branch follows the batch size; of a trainer nothing is known."""
+    if choice.rate_rule or not isinstance(family.shared, EngineConfiguration):
+        return choice.rate_rule or "sqrt"
+    return usual_rate_rule(family.shared.optimizer)
 
 
 def _measured(
@@ -134,8 +139,7 @@ def _measured(
         epochs = -(-rows["examples"] // family.shared.train_items)
         for size in group.grid:
             sizes = [doubled(size, limit) for limit in limits.clip(lower=size)]
-            rule = choice.rate_rule or usual_rate_rule(family.network.optimizer)
-            growth = family.growing(size, zip(epochs, sizes, strict=True), rule)
+            growth = family.growing(size, zip(epochs, sizes, strict=True), _rule(choice, family))
             if growth is not None:
                 growths[group.label, size] = growth
     return growths
