@@ -95,7 +95,9 @@ def times(ratio: float) -> str:
 
 
 def faster(ratio: float) -> str:
-    """Return how the speeds of two compare, such as "21x faster" or "5.2x slower"."""
+    """Return how the speeds of two compare, such as "21x faster", "5.2x slower" or "no faster"."""
+    if times(max(ratio, 1 / ratio)) == times(1.0):
+        return "no faster"
     return f"{times(ratio)} faster" if not ratio < 1 else f"{times(1 / ratio)} slower"
 
 

@@ -52,7 +52,7 @@ def test_a_duration_has_a_unit_that_fits(duration: float, text: str) -> None:
         (formats.significant(1e28), "1.0e28"),
         (formats.times(55.21), "55x"),
         (formats.faster(21.3), "21x faster"),
-        (formats.faster(1.0), "1.0x faster"),
+        (formats.faster(0.97), "no faster"),
         (formats.faster(1 / 5.2), "5.2x slower"),
         (formats.count(28740), "28,740"),
         (formats.count(2_812_345), "2.8 million"),
