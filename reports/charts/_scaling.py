@@ -269,7 +269,11 @@ def _described(table: pd.DataFrame, column: str, written: Callable[[float], str]
 
 
 def noise_along_training(
-    ax: Axes, noise: pd.DataFrame, critical: float | None, interval: Ends | None
+    ax: Axes,
+    noise: pd.DataFrame,
+    critical: float | None,
+    interval: Ends | None,
+    label: str = "batch size {}",
 ) -> None:
     """Draw the gradient noise scale of a few batch sizes along training."""
     ax.set_xscale("log", base=10)
@@ -278,7 +282,7 @@ def noise_along_training(
     ax.set_xlabel("Examples processed")
     names = []
     for dashes, (size, rows) in zip(style.DASHES, noise.groupby("batch_size"), strict=False):
-        gid, name = f"{style.SIZE_ID}{size}", f"batch size {size}"
+        gid, name = f"{style.SIZE_ID}{size}", label.format(size)
         resolved = rows[rows["status"] == RESOLVED]
         line: dict[str, Any] = {"color": style.BLUE, "lw": 1.4, "ls": "-", "dashes": dashes}
         look: dict[str, Any] = {"color": style.BLUE, "gid": gid}
@@ -347,7 +351,7 @@ def noise_chart(analysis: Analysis) -> Chart | None:
 
 def critical_along_training(ax: Axes, critical: pd.DataFrame, noise: pd.DataFrame) -> None:
     """Draw the critical batch size at each point where branches left, and the noise scale there."""
-    noise_along_training(ax, noise, None, None)
+    noise_along_training(ax, noise, None, None, "noise scale")
     style.log_axis(ax, "Batch size (examples)", style.count_tick)
     known = critical[np.isfinite(critical["critical_batch_size"])]
     look: dict[str, Any] = {"color": style.ORANGE}

@@ -374,7 +374,7 @@ def test_critical_batch_sizes_have_intervals_and_triangles_where_no_branch_is_wo
         line for line in ax.lines if line.get_marker() == "^" and line.get_color() == ORANGE
     ]
     assert points_of(triangles) == {(1000, 128)}
-    assert "critical batch size" in notes(ax)
+    assert {*notes(ax)} == {"noise scale", "critical batch size"}
     bars = [bar.tolist() for bars in ax.collections[-1:] for bar in bars.get_segments()]
     assert bars == [[[10, 9], [10, 20]], [[100, 20], [100, 64]], [[1000, 60], [1000, 128]]]
     first, last = "12 after 10 examples", "at least 128 after 1,000 examples"
