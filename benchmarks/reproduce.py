@@ -205,7 +205,7 @@ def mccandlish(study: StudyAnalysis) -> Effect:
     critical = record.fit.critical_batch_size or math.nan
     table = record.noise.dropna(subset="ratio")
     row = table.iloc[(table["batch_size"].map(math.log) - math.log(critical)).abs().argmin()]
-    text = f"B_simple until the target is reached, by the critical batch size, at {row['batch_size']}"
+    text = f"B_simple up to the target by the critical batch size, at {row['batch_size']}"
     return judged(text, row["ratio"], Ends(row["ratio_low"], row["ratio_high"]), Ends(1 / 3, 3))
 
 
