@@ -132,12 +132,7 @@ def run_cohort(
             f"Took {took:.3g} s, more than the {trial_seconds:g} s allowed."
             for took in seconds[trainer.networks.active]
         ]
-    finals = np.array(
-        [
-            *_tested(configuration, trained, [test for _, test in parts]),
-            *_curvature(configuration, trained, splits),
-        ]
-    )
+    finals = _finals(configuration, trained, parts)
     started, ended = checkpoint.times()
     lanes = itertools.product(range(len(cohort.seeds)), range(len(cohort.settings)))
     return [
@@ -154,6 +149,14 @@ def run_cohort(
         )
         for trial, lane in zip(checkpoint.trials, lanes, strict=True)
     ]
+
+
+def _finals(
+    configuration: EngineConfiguration, trained: Training, parts: Sequence[_Prepared]
+) -> Annotated[Array, "final_value seed setting"]:
+    """Return the last of `FINAL_VALUES`, which are measured when training has ended."""
+    tested = _tested(configuration, trained, [test for _, test in parts])
+    return np.array([*tested, *_curvature(configuration, trained, [split for split, _ in parts])])
 
 
 def _tested(
