@@ -10,6 +10,8 @@ net adds it, for a sweep of 10 epochs over all batch sizes.
 
     taskset -c 1 python benchmarks/bench_engine.py [--mnist mnist10k.npz] [--rounds 3] [--quick]
 
+With AVX2 alone, on both sides: BPSWEEP_KERNEL=x86-64-v3 XLA_FLAGS=--xla_cpu_max_isa=AVX2 before it.
+
 `--mnist` names an NPZ file with `X` (items, 784) of bytes and `y`; without it that net is left out.
 """
 

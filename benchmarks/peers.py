@@ -14,7 +14,10 @@ Needs the optional dependencies `bpsweep[peers]`.
 import os
 
 os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+os.environ["XLA_FLAGS"] = (
+    f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false "
+    "intra_op_parallelism_threads=1"
+)
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import functools
