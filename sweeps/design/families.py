@@ -160,7 +160,8 @@ def _branched(
     }
     if isinstance(configuration, EngineConfiguration):
         changes |= dict.fromkeys(("growth", "target", "patience", "stop_loss"))
-        changes |= dict.fromkeys(measured, True)
+        # Only a run that is judged at its end is asked how sharp that is.
+        changes |= dict.fromkeys(measured, True) | {"sharpness": False}
     return replace(configuration, **changes)
 
 

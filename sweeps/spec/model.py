@@ -323,11 +323,8 @@ class StudySpecification(Axes):
         return -level if level is not None and self.is_minimized else level
 
 
-MEASURED_FRESH = (
-    "noise_curvature",
-    "noise_geometry",
-    "sharpness",
-)  # what only runs on fresh seeds measure
+MEASURED_FRESH = ("noise_curvature", "noise_geometry", "sharpness")
+"""What only runs on fresh seeds measure."""
 KEYS = tuple(StudySpecification.model_fields)
 TRAINER_KEYS = {"trainer", "training_examples", "parameters"}
 NETWORK_KEYS = {

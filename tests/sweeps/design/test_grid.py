@@ -233,6 +233,17 @@ def test_the_geometry_is_measured_on_fresh_seeds_of_optimizers_that_have_one() -
     assert trial.configuration.noise_geometry
 
 
+def test_sharpness_is_measured_on_fresh_seeds_and_not_where_branches_leave() -> None:
+    study = experiment(sharpness=True, stop_loss=["none", 0.5], confirmation_seeds=[11])
+    assert [group.label for group in study.groups] == ["stop_loss=none", "stop_loss=0.5"]
+    family = study.groups[1].family
+    branching = Branching((8,), (1, 2), 0.1, "none")
+    kinds: list[dict[str, Any]] = [{}, {"evaluate_test": True}, {"branching": branching}]
+    trials = [trial for kind in kinds for trial in family.trials(5, 0.1, [11], **kind)]
+    measured = [(t.configuration.sharpness, t.configuration.stop_loss) for t in trials]
+    assert measured == [(False, 0.5), (True, 0.5), (False, None)]
+
+
 def test_a_configuration_holds_what_was_asked_for() -> None:
     study = experiment(
         **AS_WRITTEN,

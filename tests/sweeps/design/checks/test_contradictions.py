@@ -50,7 +50,7 @@ CONTRADICTIONS: dict[str, tuple[Any, ...]] = {
             key,
             "`confirmation_seeds`",
         )
-        for key in ("noise_curvature", "noise_geometry")
+        for key in ("noise_curvature", "noise_geometry", "sharpness")
     },
     "geometry of plain descent": (
         {"noise_geometry": True, "noise_examples": 8, "optimizer": ["momentum", "lars"]},
