@@ -14,7 +14,7 @@ import numpy as np
 
 from bpengine import Curves, Examples, Split, Trainer, Training, evaluate
 from bpengine.diagnostics.sharpness import sharpness, top_eigenvalue
-from bpengine.network import Array, PerLane, permutation
+from bpengine.network import Array, permutation
 from sweeps.data import Dataset, Preparation, Source, prepare
 from sweeps.data.splits import target_scaling
 from sweeps.design import Cohort, EngineConfiguration
@@ -154,35 +154,20 @@ def run_cohort(
 def _finals(
     configuration: EngineConfiguration, trained: Training, parts: Sequence[_Prepared]
 ) -> Annotated[Array, "final_value seed setting"]:
-    """Return the last of `FINAL_VALUES`, which are measured when training has ended."""
-    tested = _tested(configuration, trained, [test for _, test in parts])
-    return np.array([*tested, *_curvature(configuration, trained, [split for split, _ in parts])])
-
-
-def _tested(
-    configuration: EngineConfiguration, trained: Training, tests: list[Examples]
-) -> Annotated[Array, "loss_and_metric seed setting"]:
-    """Evaluate on the test sets, where that is asked for; otherwise nothing is known."""
-    if not configuration.evaluate_test:
-        return np.full((2, *trained.seconds.shape), np.nan)
-    asked = {name: getattr(configuration, name) for name in ("loss", "metric", "numerics")}
-    return np.array(evaluate(configuration.architecture, trained.parameters, tests, **asked))
-
-
-def _curvature(
-    configuration: EngineConfiguration, trained: Training, splits: Sequence[Split]
-) -> tuple[PerLane, PerLane]:
-    """Return sharpness and top eigenvalue where each network ends, where that is asked for."""
-    if not configuration.sharpness:
-        unknown = np.full(trained.seconds.shape, np.nan)
-        return unknown, unknown
-    examples = []
-    for split in splits:
-        rows = permutation(split.seed, "sharpness", len(split.train.inputs))[:MOST_SHARP]
-        examples.append(Examples(split.train.inputs[rows], split.train.targets[rows]))
-    network = (configuration.architecture, trained.parameters, examples)
-    top = top_eigenvalue(*network, loss=configuration.loss)
-    return sharpness(*network, loss=configuration.loss), top.value
+    """Return test loss and metric, sharpness and top eigenvalue; NaN for what is not asked for."""
+    network = (configuration.architecture, trained.parameters)
+    finals = np.full((4, *trained.seconds.shape), np.nan)
+    if configuration.evaluate_test:
+        asked = {name: getattr(configuration, name) for name in ("loss", "metric", "numerics")}
+        finals[:2] = evaluate(*network, [test for _, test in parts], **asked)
+    if configuration.sharpness:
+        examples = []
+        for split, _ in parts:
+            rows = permutation(split.seed, "sharpness", len(split.train.inputs))[:MOST_SHARP]
+            examples.append(Examples(split.train.inputs[rows], split.train.targets[rows]))
+        finals[2] = sharpness(*network, examples, loss=configuration.loss)
+        finals[3] = top_eigenvalue(*network, examples, loss=configuration.loss).value
+    return finals
 
 
 def failed(cohort: Cohort, status: str, error: str) -> list[Outcome]:

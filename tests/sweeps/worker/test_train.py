@@ -16,8 +16,10 @@ import pytest
 from faults import CutError, cohort, cut_after, made, stable
 from refused import entered, refusal, states
 
-from bpengine import Budget, Trainer, evaluate, train
+from bpengine import Budget, Examples, Trainer, evaluate, train
 from bpengine.diagnostics.sharpness import sharpness, top_eigenvalue
+from bpengine.network import permutation
+from bpengine.passes.compiled import KERNEL, NUMPY
 from sweeps import Study
 from sweeps.data import registry as datasets
 from sweeps.data.splits import prepare, target_scaling
@@ -297,7 +299,10 @@ def test_the_mae_of_one_target_is_in_its_own_unit() -> None:
     assert outcome.train_loss == standard.train_loss
 
 
-def test_sharpness_is_that_of_the_judged_network(workspace: Workspace) -> None:
+def test_sharpness_is_that_of_the_judged_network_over_drawn_examples(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "MOST_SHARP", 20)
     measured = cohort(0.5, 0.1, seeds=(3, 4), evaluate_test=True, sharpness=True)
     configuration = measured.configuration
     splits = [prepare(made(), configuration.preparation, seed)[0] for seed in (3, 4)]
@@ -305,21 +310,28 @@ def test_sharpness_is_that_of_the_judged_network(workspace: Workspace) -> None:
         *(configuration.architecture, splits, [*map(dict, measured.settings)]),
         recipe_of(configuration),
     )
-    network = (configuration.architecture, trained.parameters, [split.train for split in splits])
-    expected = sharpness(*network).ravel(), top_eigenvalue(*network).value.ravel()
+    drawn = [permutation(split.seed, "sharpness", len(split.train.inputs))[:20] for split in splits]
+    examples = [
+        Examples(split.train.inputs[rows], split.train.targets[rows])
+        for split, rows in zip(splits, drawn, strict=True)
+    ]
+    network = (configuration.architecture, trained.parameters, examples)
+    expected = [sharpness(*network).ravel(), top_eigenvalue(*network).value.ravel()]
     outcomes = run_cohort(measured, workspace)
-    # Over other orders of the same examples, sums differ in their last bits.
-    for values, name in zip(expected, ("sharpness", "top_eigenvalue"), strict=True):
-        measured_values = [getattr(outcome, name) for outcome in outcomes]
-        np.testing.assert_allclose(measured_values, values, rtol=1e-6)
+    actual = [(outcome.sharpness, outcome.top_eigenvalue) for outcome in outcomes]
+    np.testing.assert_array_equal(np.transpose(actual), expected)
     (plain, *_) = run_cohort(cohort(0.5, seeds=(3,), evaluate_test=True), workspace)
     assert np.isnan([plain.sharpness, plain.top_eigenvalue]).all()
 
 
-def test_a_trial_is_stopped_at_its_training_loss(workspace: Workspace) -> None:
-    (whole,) = run_cohort(cohort(0.5, seeds=(3,)), workspace)
+@pytest.mark.parametrize("numerics", [KERNEL, NUMPY])
+def test_a_trial_is_stopped_at_its_training_loss(workspace: Workspace, numerics: str) -> None:
+    shared: dict[str, Any] = {"seeds": (3,), "numerics": numerics}
+    (whole,) = run_cohort(cohort(0.5, **shared), workspace)
     losses = whole.curve[:, 2]
-    (stopped,) = run_cohort(cohort(0.5, seeds=(3,), stop_loss=float(losses[2])), workspace)
+    (missed,) = run_cohort(cohort(0.5, **shared, stop_loss=float(losses.min()) / 2), workspace)
+    assert stable([replace(missed, trial=whole.trial)]) == stable([whole])
+    (stopped,) = run_cohort(cohort(0.5, **shared, stop_loss=float(losses[2])), workspace)
     first = int(np.flatnonzero(losses <= losses[2])[0])
     assert stopped.stopped_at_update == whole.curve[first, 1]
     assert stopped.train_loss == losses[first]
