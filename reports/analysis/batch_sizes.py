@@ -52,6 +52,7 @@ BATCH_SIZE_COLUMNS = (
     Column("gap", "float64", "", "Mean metric on the training set minus metric."),
     Column("gap_low", "float64", "", "Lower bound of its 95% t interval; 5 seeds or more."),
     Column("gap_high", "float64", "", "Upper bound of that interval."),
+    Column("train_loss", "float64", "per example", "Mean training loss at the end."),
     Column("sharpness", "float64", "%", "Mean sharpness at the end, if it was measured."),
     Column("sharpness_low", "float64", "%", "Lower bound of its 95% t interval."),
     Column("sharpness_high", "float64", "%", "Upper bound of that interval."),
@@ -81,12 +82,11 @@ SEED_COLUMNS = (
     Column("loss", "float64", "per example", "Mean loss on that set."),
     Column("rmse", "float64", "", "Root mean squared error on that set."),
     Column("train_metric", "float64", "", "Metric on the training set, at the end."),
+    Column("train_loss", "float64", "per example", "Mean loss there."),
     Column("updates", "int64", "updates", "Updates made."),
     Column("sharpness", "float64", "%", "Sharpness at the end, if it was measured."),
     Column("top_eigenvalue", "float64", "", "Largest eigenvalue of the Hessian there."),
 )
-
-
 _CURVATURE = ("sharpness", "top_eigenvalue")
 
 
@@ -200,7 +200,7 @@ def budget_updates(results: StudyResults) -> pd.Series[float]:
 def _statistics(seeds: pd.DataFrame) -> pd.DataFrame:
     """Mean, median and interval of the values, indexed by group and batch size."""
     by_size = seeds.assign(gap=seeds["train_metric"] - seeds["metric"]).groupby(SIZE)
-    values = by_size[["metric", "loss", "rmse", "gap", *_CURVATURE]]
+    values = by_size[["metric", "loss", "rmse", "gap", "train_loss", *_CURVATURE]]
     table = values.mean().where(values.count().eq(by_size.size(), axis=0))
     table["metric_median"] = by_size["metric"].median()
     table["shown_updates"] = by_size["updates"].median()

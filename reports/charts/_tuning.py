@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.patches import Rectangle
 
+from reports.analysis import SEEDS_FOR_INTERVAL
 from reports.charts.base import (
     Chart,
     Row,
@@ -23,7 +24,8 @@ from reports.charts.base import (
     with_readings,
 )
 from reports.recommend import Analysis, extreme
-from reports.schema import Measure, capitalised, plural, rate, significant
+from reports.schema import MISSING, Measure, capitalised, plural, rate, significant, times
+from reports.stats import by_seed, t_interval
 
 TALLEST = 6.8  # inches that the rows of the grid of rates may take together
 MOST_ERROR = 1 - Measure.shown[0]  # what is worse has failed, and by how much says nothing
@@ -241,32 +243,67 @@ def sharpness_chart(analysis: Analysis) -> Chart | None:
     table = table[(table["sharpness"] > 0) & (table["top_eigenvalue"] > 0)]
     if table.empty:
         return None
-    number = partial(significant, digits=2)
 
     def value(row: Row) -> str:
-        span = interval_text(row, "sharpness", lambda low, high: f"{number(low)} to {number(high)}")
-        eigenvalue = number(row["top_eigenvalue"])
-        return f"sharpness {number(row['sharpness'])}%{span}, top eigenvalue {eigenvalue}"
+        names = ("sharpness", "top_eigenvalue", "train_loss")
+        sharp, top, loss = (significant(row[name]) for name in names)
+        span = interval_text(
+            row, "sharpness", lambda low, high: f"{significant(low)} to {significant(high)}"
+        )
+        return f"sharpness {sharp}%{span}, top eigenvalue {top}, training loss {loss}"
 
-    first, last = table.iloc[0], table.iloc[-1]
     return Chart(
         name="sharpness",
         heading="Sharpness of the minima",
-        finding=(
-            f"Sharpness is {number(first['sharpness'])}% at batch size {first['batch_size']} and "
-            f"{number(last['sharpness'])}% at {last['batch_size']}"
-        ),
-        caption=(
-            "By how much the training loss may grow, in percent of 1 more than itself, within a "
-            "thousandth of each weight and 1 (Keskar et al. 2017, metric 2.1), and the largest "
-            "eigenvalue of its Hessian; at the end of training, means with 95% t intervals."
-        ),
-        description=values(table, "sharpness", number),
+        finding=_sharpness_finding(analysis, table),
+        caption=_sharpness_caption(analysis, table),
+        description=values(table, "sharpness", significant),
         table=with_readings(analysis, table, value),
         figure=sharpness_of_minima,
         recommended=analysis.recommended,
         right=style.NAMED,
     )
+
+
+def _sharpness_finding(analysis: Analysis, table: pd.DataFrame) -> str:
+    """By how much it grows from the smallest batch size to the largest, and at what losses."""
+    ends = table.iloc[[0, -1]]
+    (small, large), losses = ends["batch_size"].tolist(), [*map(significant, ends["train_loss"])]
+    if small == large:
+        level = significant(table["sharpness"].iloc[0])
+        return f"Sharpness is {level}% at batch size {small}, at a training loss of {losses[0]}"
+    return (
+        f"Batch size {large} ends {_grown(analysis, 'sharpness', small, large)} as sharp as "
+        f"{small}, at training losses of {losses[1]} and {losses[0]}"
+    )
+
+
+def _sharpness_caption(analysis: Analysis, table: pd.DataFrame) -> str:
+    sizes, losses = (table[name].agg(["min", "max"]) for name in ("batch_size", "train_loss"))
+    seeds = plural(int(table["seeds"].max()), "seed")
+    interval = " with 95% t interval" if table["sharpness_low"].notna().any() else ""
+    return sentences(
+        "Sharpness: by how much the training loss f grows at most within 0.001 (1 + |w|) of each "
+        "weight w, in percent of 1 + f (Keskar et al. 2017, metric 2.1). Top eigenvalue: of the "
+        f"Hessian of f. At the end of training, at the tuned rates; mean of {seeds}{interval}.",
+        len(table) > 1
+        and "The largest batch size has "
+        f"{_grown(analysis, 'top_eigenvalue', *sizes)} the top eigenvalue of the smallest. Both "
+        "fall as a run comes nearer to its minimum, and are to be compared at equal training "
+        f"losses; here these are {' to '.join(map(significant, losses))}.",
+    )
+
+
+def _grown(analysis: Analysis, name: str, small: int, large: int) -> str:
+    """Return the ratio of two batch sizes, a geometric mean paired by seed, with its interval."""
+    values = by_seed(analysis.seeds, name)
+    ratios = (values[large] / values[small])[(values[[small, large]] > 0).all(axis=1)]
+    logs = [math.log(ratio) for ratio in ratios]
+    if len(logs) < SEEDS_FOR_INTERVAL:
+        return times(math.exp(np.mean(logs))) if logs else MISSING
+    interval = t_interval(logs)
+    low, high = (times(math.exp(end)) for end in (interval.low, interval.high))
+    return f"{times(math.exp(interval.mean))} (95% CI {low} to {high})"
 
 
 def gap_chart(analysis: Analysis) -> Chart | None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from scipy import stats
 
 from reports.analysis.batch_sizes import basins
 from reports.analysis.selection import select_rates, summarise_cells
@@ -145,22 +146,43 @@ def test_few_seeds_have_a_gap_without_an_interval(digits: StudyResults) -> None:
     assert len(svg.draw(chart)) < 20_000
 
 
-def test_sharpness_is_drawn_where_it_was_measured(digits: StudyResults, ax: Axes) -> None:
-    assert sharpness_chart(numbers(digits)) is None
-    rng, trials = np.random.default_rng(0), digits.trials
-    factors = rng.uniform(0.9, 1.1, len(trials))
-    measured = {"sharpness": trials["batch_size"] * factors, "top_eigenvalue": 2.0 * factors}
-    analysis = numbers(replace(digits, trials=trials.assign(**measured)))
+def sharp(results: StudyResults) -> StudyResults:
+    """Return results whose sharpness grows with the root of the batch size, times a seed's own."""
+    trials, rng = results.trials, np.random.default_rng(1)
+    level = trials["batch_size"] ** 0.5 * np.exp(rng.normal(scale=0.3, size=len(trials)))
+    level = level.where(trials["stage"] == "confirm")
+    return replace(results, trials=trials.assign(sharpness=level, top_eigenvalue=level**2))
+
+
+def test_sharpness_is_drawn_and_compared_within_seeds(digits: StudyResults, ax: Axes) -> None:
+    analysis = numbers(sharp(digits))
+    rows = analysis.measured
+    small, large = rows["batch_size"].min(), rows["batch_size"].max()
+    fresh = analysis.seeds.pivot_table(index="seed", columns="batch_size", values="sharpness")
+    logs = np.log(fresh[large] / fresh[small])
+    ends = logs.mean() + stats.t.ppf([0.5, 0.025, 0.975], len(logs) - 1) * logs.sem()
+    ratio, low, high = (f"{significant(math.exp(end))}x" for end in ends)
     chart = made(sharpness_chart(analysis))
     chart.draw(ax)
     drawn = {tuple(line.get_ydata()) for line in ax.lines if line.get_marker() in {"o", "s"}}
-    table = analysis.measured
-    assert {tuple(table["sharpness"]), tuple(table["top_eigenvalue"])} <= drawn
-    seeds = analysis.seeds.query("batch_size == 8")["sharpness"]
-    interval = t_interval(seeds.tolist())
-    row = analysis.row(8)
+    assert {tuple(rows["sharpness"]), tuple(rows["top_eigenvalue"])} <= drawn
+    interval, row = t_interval(fresh[8].tolist()), analysis.row(8)
     assert (row["sharpness_low"], row["sharpness_high"]) == (interval.low, interval.high)
-    assert chart.finding.startswith("Sharpness is ")
+    assert f"{large} ends {ratio} (95% CI {low} to {high}) as sharp as {small}, " in chart.finding
+    losses = analysis.seeds.groupby("batch_size")["train_loss"].mean()[rows["batch_size"]]
+    least, most = significant(losses.min()), significant(losses.max())
+    assert f"here these are {least} to {most}." in chart.caption
+    assert f"{significant(math.exp(2 * ends[0]))}x (95% CI " in chart.caption
+    assert len(svg.draw(chart)) < 20_000
+
+
+def test_what_sharpness_is_missing_is_not_compared(digits: StudyResults) -> None:
+    assert sharpness_chart(numbers(digits)) is None
+    few = made(sharpness_chart(numbers(of_seeds(sharp(digits), 0, 1, 100, 101))))
+    assert "CI" not in few.finding
+    assert "interval" not in few.caption
+    single = sharp(make_results(Sketch(description=small(batch_sizes=(8,)))))
+    assert "at batch size 8, at a" in made(sharpness_chart(numbers(single))).finding
 
 
 def boxes(ax: Axes) -> list[tuple[int, int]]:
