@@ -58,6 +58,19 @@ class Family:
         return self.shared
 
     @property
+    def epochs(self) -> float | None:
+        """Passes over the training set, where nothing else may end training."""
+        budget = self.shared.budget
+        return float(budget.epochs) if budget.epochs and budget == Budget(budget.epochs) else None
+
+    def scale(self, name: str | None) -> float | None:
+        """Return one of `SCALES`, which optimum and critical batch size may follow."""
+        if name is None:
+            return None
+        examples, width = self.facts.train_items, sum(self.network.widths[1:-1])
+        return {"examples": float(examples), "epochs": self.epochs, "width": float(width)}[name]
+
+    @property
     def can_branch(self) -> bool:
         """Whether a run can be continued with another batch size, and a rate that follows it."""
         shared, growth = self.shared, self.growth

@@ -38,8 +38,12 @@ from sweeps.spec.types import (
     lists,
 )
 
-SCALES = ("examples", "epochs", "width")
-"""What a law over configurations may be of."""
+SCALES = {
+    "examples": "data of several sizes",
+    "epochs": "several `epochs` and no other budget",
+    "width": "several `hidden_layers`",
+}
+"""What a law over configurations may be of, and what it needs."""
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -291,7 +295,7 @@ class StudySpecification(Axes):
         "accuracy, if not given, and 2% of log loss and MAE; no part of a trial's identity",
         example="0.005",
     )
-    scale_with: Annotated[str, OneOf(SCALES)] | None = key(
+    scale_with: Annotated[str, OneOf(tuple(SCALES))] | None = key(
         None,
         "what the optimal and the critical batch size may follow by a power law over the study's "
         "configurations: `examples` to train on, `epochs`, or `width`, the units of all hidden "

@@ -271,6 +271,7 @@ def describe(
             refined[label].setdefault(trial.configuration.batch_size, []).append(trial.seed)
     names = dict.fromkeys(facts.source.name for facts in experiment.data.values())
     simulated, branch = specification.simulated_cluster, specification.branch
+    scale = specification.scale_with
     planned = sum(map(len, stages.values()))
     if CONFIRM not in stages:
         # So many are certain to come.
@@ -278,7 +279,7 @@ def describe(
     values = fields_from(StudyDescription, specification, sessions) | {
         "title": specification.title or f"Batch sizes on {', '.join(names)}",
         "groups": tuple(
-            replace(_group(group, refined[group.label]), scale=_scale(group, specification))
+            replace(_group(group, refined[group.label]), scale=group.family.scale(scale))
             for group in experiment.groups
         ),
         "seeds": specification.seeds if specification.explore else (),
@@ -286,7 +287,7 @@ def describe(
         "specification": stored["specification"],
         "cluster": None if isinstance(simulated, str) else Cluster(**simulated.model_dump()),
         "target_metric": specification.as_gain(specification.target_metric),
-        "scale_name": specification.scale_with or "",
+        "scale_name": scale or "",
         "branch_tolerance": None if isinstance(branch, str) else branch.tolerance,
     }
     return StudyDescription(**values)
@@ -298,7 +299,6 @@ def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescripti
     # How much is done in a time, nobody knows.
     sizes = () if budget.seconds else group.grid
     totals = {size: totals_of(family.configuration(size)) for size in sizes}
-    only_epochs = budget.epochs and not (budget.updates or budget.examples or budget.seconds)
     values = {
         "group": group.label,
         "metric": family.shared.metric,
@@ -308,7 +308,7 @@ def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescripti
         "hyperparameters": {k: v for k, v in family.hyperparameters if v != COMMON.get(k)},
         "rate_rule": family.rate_rule,
         "budget": budget_text(budget),
-        "epochs": float(budget.epochs) if budget.epochs and only_epochs else None,
+        "epochs": family.epochs,
         "batch_sizes": tuple(group.grid),
         "learning_rates": tuple(sorted({rate for rates in group.grid.values() for rate in rates})),
         "budget_updates": {size: updates for size, (updates, _) in totals.items()},
@@ -319,17 +319,6 @@ def _group(group: Group, refined: Mapping[int, Sequence[int]]) -> GroupDescripti
     if isinstance(family.shared, EngineConfiguration):
         known = _of_network(family)
     return GroupDescription(**known | values)
-
-
-def _scale(group: Group, specification: StudySpecification) -> float | None:
-    """Return the value of a group that its optimum may follow, if the study names one."""
-    family = group.family
-    scales = {
-        "examples": lambda: family.facts.train_items,
-        "epochs": lambda: family.shared.budget.epochs or 0,
-        "width": lambda: sum(family.network.widths[1:-1]),
-    }
-    return float(scales[specification.scale_with]()) if specification.scale_with else None
 
 
 def _of_network(family: Family) -> dict[str, Any]:

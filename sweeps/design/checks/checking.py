@@ -24,7 +24,7 @@ from sweeps.design.trials import fields_from
 from sweeps.errors import DataError, Problem, SpecificationError, counted, shown
 from sweeps.spec import StudySpecification, path_of
 from sweeps.spec.axes import AXES, MEASURED, GrowthChoice
-from sweeps.spec.model import parse
+from sweeps.spec.model import SCALES, parse
 from sweeps.spec.types import (
     AUTO,
     FULL,
@@ -143,6 +143,7 @@ def _misfits(specification: StudySpecification, data: Facts) -> Iterator[Contrad
         yield from _of_cell(cell, specification)
     yield from _useless_exclusions(specification, cells)
     yield from _branches(specification, kept)
+    yield from _scales(specification, kept)
     if cells and not kept:
         yield Contradiction(("exclude",), "leaves nothing to try.")
     if not specification.explore:
@@ -165,6 +166,17 @@ def _branches(specification: StudySpecification, cells: Sequence[Cell]) -> Itera
             yield Contradiction(location, f"is 'measured', which needs {needs}.{_EXCLUDE}")
     if not any(cell.family.can_branch for cell in cells):
         yield Contradiction(("branch",), f"needs {needs}.")
+
+
+def _scales(specification: StudySpecification, cells: Sequence[Cell]) -> Iterator[Contradiction]:
+    name = specification.scale_with
+    if name is None or not cells:
+        return
+    values = {value for cell in cells if (value := cell.family.scale(name))}
+    if len(values) < 2:  # noqa: PLR2004
+        text = f"is {name!r}, which must differ between configurations, but is"
+        single = f"{values.pop():g} in all" if values else "known of none"
+        yield Contradiction(("scale_with",), f"{text} {single}: give {SCALES[name]}.")
 
 
 def _same_data(specification: StudySpecification, data: Facts) -> Iterator[Contradiction]:

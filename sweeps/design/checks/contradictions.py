@@ -151,8 +151,6 @@ def _parts(specification: StudySpecification) -> Iterator[Contradiction]:
 
 
 def _targets(specification: StudySpecification) -> Iterator[Contradiction]:
-    if specification.scale_with == "epochs" and not specification.epochs:
-        yield Contradiction(("scale_with",), "is 'epochs', which needs `epochs`.")
     if specification.target_metric is not None and specification.target_loss is not None:
         text = "can't be given with `target_metric`: the report measures the way to one of them."
         yield Contradiction(("target_loss",), text)

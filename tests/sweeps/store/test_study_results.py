@@ -37,11 +37,13 @@ def checked(keys: dict[str, Any], **changes: object) -> Experiment:
 
 
 @pytest.mark.parametrize(
-    ("name", "scales"), [("examples", [90, 106]), ("epochs", [2, 2]), ("width", [12, 12])]
+    ("name", "scales"),
+    [("examples", [90, 90, 106, 106]), ("epochs", [2, 3] * 2), ("width", [12, 5] * 2)],
 )
 def test_a_study_says_what_its_optima_may_follow(name: str, scales: list[int]) -> None:
-    keys = {"name": "scaled", "dataset": ["iris", "wine"], "hidden_layers": [8, 4]}
-    keys |= {"batch_sizes": 8, "learning_rates": 0.1, "seeds": 1, "epochs": 2, "scale_with": name}
+    keys = {"name": "scaled", "dataset": ["iris", "wine"], "hidden_layers": [[8, 4], [5]]}
+    keys |= {"batch_sizes": 8, "learning_rates": 0.1, "seeds": 1, "scale_with": name}
+    keys |= {"epochs": [2, 3], "zip": ["hidden_layers", "epochs"]}
     description = describe(experiment_of(keys, "study.toml", Path()), {}, {"specification": ""})
     assert [plan.scale for plan in description.groups] == scales
     assert (description.scale_name, description.has_optima) == (name, True)

@@ -230,6 +230,16 @@ MISFITS: dict[str, tuple[Any, ...]] = {
     ),
     "metric of another task": ({"metric": "r2"}, "metric", "'roc_auc'", "classification iris"),
     "no example for the test": ({"test": 0.001}, "test"),
+    "a scale that is the same everywhere": (
+        {"scale_with": "width", "hidden_layers": [[8, 4], [4, 8]]},
+        "scale_with",
+        *("'width'", "is 12 in all", "several `hidden_layers`"),
+    ),
+    "a scale that another budget may cut": (
+        {"scale_with": "epochs", "epochs": [2, 4], "updates": 50},
+        "scale_with",
+        *("'epochs'", "known of none", "no other budget"),
+    ),
 }
 
 
@@ -266,6 +276,7 @@ FITTING: dict[str, dict[str, Any]] = {
     },
     "any target of a regression": {"dataset": "diabetes", "target": -1.0},
     "data in an inclusion": {"include": {"dataset": "wine"}},
+    "a scale that an inclusion changes": {"scale_with": "epochs", "include": {"epochs": 7}},
 }
 
 

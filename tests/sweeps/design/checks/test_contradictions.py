@@ -187,14 +187,6 @@ def test_what_is_missing_is_reported_at_once() -> None:
     states(missing["epochs"], "`updates`", "`examples`", "`seconds`")
 
 
-def test_epochs_as_a_scale_need_epochs(keys: dict[str, Any]) -> None:
-    assert mistakes_of(keys | {"scale_with": "epochs"}) == []
-    del keys["epochs"]
-    ((path, text),) = mistakes_of(keys | {"updates": 50, "scale_with": "epochs"})
-    assert path == "scale_with"
-    states(text, "'epochs'", "needs `epochs`")
-
-
 def test_optimizers_with_rates_of_their_own_need_no_others(keys: dict[str, Any]) -> None:
     del keys["learning_rates"]
     rated = {"name": "sgd", "learning_rates": [0.1, 1.0]}
