@@ -1,4 +1,4 @@
-"""Optima and critical batch sizes of finished runs, and the power laws that they follow."""
+"""Optima and critical batch sizes, and the power laws that they follow."""
 
 from __future__ import annotations
 

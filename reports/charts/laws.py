@@ -1,4 +1,4 @@
-"""Charts of the power laws that optimal and critical batch sizes of finished runs follow."""
+"""Charts of the power laws that optimal and critical batch sizes follow."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from reports.analysis.expected_best import Lead, leads
 from reports.recommend import Analysis, StudyAnalysis
 from reports.schema import Measure, listing, plural, visible
 from reports.stats import by_seed, difference
-from reports.text.finished import across_finished
+from reports.text.finished import across_optima
 from reports.text.instruction import attained, size_and_rate, tuned
 from reports.text.verdicts import Statement
 
@@ -22,7 +22,7 @@ def across(study: StudyAnalysis) -> list[Statement]:
         return []
     if study.description.finished:
         answers = _recommendations(study) if study.summary["recommended"].notna().any() else ""
-        texts = {"recommendations": answers} | across_finished(study)
+        texts = {"recommendations": answers} | across_optima(study)
         return [Statement(kind, text) for kind, text in texts.items() if text]
     ranked = [group for group in study.groups if not math.isnan(_validation(group))]
     sets = {n: groups for n, groups in enumerate(comparable(ranked)) if len(groups) > 1}
@@ -31,7 +31,7 @@ def across(study: StudyAnalysis) -> list[Statement]:
         **{f"best-{number}": _best_of(groups) for number, groups in sets.items()},
         **{f"equal-effort-{number}": _ahead(groups) for number, groups in sets.items()},
         "effort": _effort(study),
-        **(across_finished(study) if study.description.scale_name else {}),
+        **(across_optima(study) if study.description.scale_name else {}),
     }
     return [Statement(kind, text) for kind, text in texts.items() if text]
 

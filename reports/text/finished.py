@@ -1,4 +1,4 @@
-"""What is said of runs that ended elsewhere: the optimum, and the laws over configurations."""
+"""What is said of runs that ended elsewhere, of optima, and of laws over configurations."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def law_sentence(study: StudyAnalysis, name: str) -> str:
     )
 
 
-def across_finished(study: StudyAnalysis) -> dict[str, str]:
-    """Return what finished runs show over all configurations."""
+def across_optima(study: StudyAnalysis) -> dict[str, str]:
+    """Return what optima and critical batch sizes show over all configurations."""
     optima, plan = study.optima, study.description
     inside = int(optima["optimum"].notna().sum())
     critical = int(optima["critical"].notna().sum())
@@ -126,6 +126,17 @@ def finished_method(analysis: Analysis) -> list[str]:
     )
     texts = [
         f"The runs were trained elsewhere; only what their table says is known of them. {split}",
+        *optima_method(analysis),
+        *(note.strip() for note in analysis.plan.notes),
+    ]
+    return [text for text in texts if text]
+
+
+def optima_method(analysis: Analysis) -> list[str]:
+    """Return how optima and their power laws are made, where the report has them."""
+    if not analysis.study.has_optima:
+        return []
+    texts = [
         (
             "The optimum is the lowest point of a surface over the logarithms of batch size and "
             "learning rate, fitted to the cells around the best one: quadratic, with cubic terms "
@@ -138,6 +149,5 @@ def finished_method(analysis: Analysis) -> list[str]:
         )
         if analysis.plan.scale is not None
         else "",
-        *(note.strip() for note in analysis.plan.notes),
     ]
     return [text for text in texts if text]

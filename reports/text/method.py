@@ -23,7 +23,7 @@ from reports.schema.measures import target_unit
 from reports.schema.results import REGRESSION
 from reports.stats.intervals import detectable_accuracy_difference
 from reports.text.budget_rules import stopped_note
-from reports.text.finished import finished_method
+from reports.text.finished import finished_method, optima_method
 from reports.text.instruction import margin_text
 
 LOSS_WORDS = {
@@ -67,6 +67,7 @@ def method(analysis: Analysis) -> list[str]:
         _selection(analysis.study, plan, analysis.measure),
         _statistics(analysis),
         _budgets(analysis),
+        *optima_method(analysis),
         (
             "The time to train is the number of updates times their median seconds in a benchmark "
             f"after training: one {'trial' if plan.trainer else 'network, one BLAS thread'}, "

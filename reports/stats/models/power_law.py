@@ -12,6 +12,7 @@ from reports.stats.bounds import Ends
 from reports.stats.intervals import CONFIDENCE, t_quantile
 
 FEWEST_LEVELS = 3  # different x that leave something to judge the line by
+_DECIMALS = 9  # of logarithms and slopes: what lies beyond is rounding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,17 +46,20 @@ def fit_power_law(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarr
         (1.0, 2.0, 4)
     """
     log_x, log_y = (np.log(np.asarray(each, np.float64)) for each in (x, y))
-    levels, number = np.unique(log_x.round(9), return_inverse=True)
+    levels, number = np.unique(log_x.round(_DECIMALS), return_inverse=True)
     if levels.size < FEWEST_LEVELS:
         reason = f"A power law takes {FEWEST_LEVELS} different values, and there are {levels.size}."
         return PowerLaw(points=log_x.size, levels=levels.size, reason=reason)
     means = np.bincount(number, log_y) / np.bincount(number)
     line, covariance = np.polyfit(levels, means, 1, cov=True)
-    half = t_quantile(levels.size - 2, (1 + CONFIDENCE) / 2) * np.sqrt(np.diag(covariance))
+    # Values that are all the same have no slope, but rounding gives them one.
+    line = line.round(_DECIMALS) + 0.0
+    errors = np.sqrt(np.diag(covariance)).round(_DECIMALS)
+    half = t_quantile(levels.size - 2, (1 + CONFIDENCE) / 2) * errors
     (slope, middle), (low, least), (high, most) = line, line - half, line + half
     prefactor, *bounds = np.exp(np.clip([middle, least, most], -700, 700)).tolist()
     others = [
-        np.polyfit(np.delete(levels, each), np.delete(means, each), 1)[0]
+        np.polyfit(np.delete(levels, each), np.delete(means, each), 1)[0].round(_DECIMALS) + 0.0
         for each in range(levels.size)
     ]
     return PowerLaw(

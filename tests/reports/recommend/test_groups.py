@@ -19,6 +19,7 @@ from reports.recommend.analysis import analyse, analyse_study, by_group
 from reports.recommend.record import GROUP_COLUMNS, StudyAnalysis
 from reports.schema.results import CONFIRM, StudyDescription, StudyResults
 from reports.text.across import across
+from reports.text.method import method
 from tests.reports.conftest import (
     Sketch,
     keep,
@@ -165,6 +166,44 @@ def test_unequal_tuning_effort_is_named() -> None:
     plans = ({"group": "a"}, {"group": "b", "learning_rates": (0.3, 1.0)})
     texts = said(make_results(Sketch(description=several(*plans, **AXES))))
     assert texts["effort"].count("2 to 3 learning rates") == 1
+
+
+def scaled(scale: int) -> StudyResults:
+    """Return a group whose optimum is 8 scale^0.5, and critical batch size 20 scale^0.8."""
+
+    def accuracy(size: int, rate: float, epochs: float) -> float:
+        off = np.log2(size / (8 * scale**0.5)) ** 2 + np.log2(rate) ** 2
+        speed = 40 / (1 + np.log2(rate) ** 2)
+        arrived = 1 - np.exp(-speed * epochs / (size + 20 * scale**0.8))
+        end = (epochs / 20) ** 8  # the target is long reached before it weighs anything
+        return 0.95 * (1 - end) * arrived + end * (0.95 - 0.01 * off)
+
+    sizes, rates = tuple(2**power for power in range(2, 9)), (0.25, 0.5, 1.0, 2.0, 4.0)
+    plan = {"group": f"scale {scale}", "scale": float(scale)}
+    study = several(plan, batch_sizes=sizes, learning_rates=rates)
+    study = replace(study, scale_name="examples", target_metric=0.5)
+    return make_results(Sketch(study, lambda *_: False, accuracy, noise=0.0, rounds=0))
+
+
+def test_power_laws_over_a_studys_own_configurations_are_those_it_was_made_with() -> None:
+    parts = [scaled(scale) for scale in (1, 2, 4, 8)]
+    plans = tuple(part.description.groups[0] for part in parts)
+    results = replace(
+        parts[0],
+        description=replace(parts[0].description, groups=plans),
+        trials=pd.concat([part.trials for part in parts], ignore_index=True),
+        curves=pd.concat([part.curves for part in parts], ignore_index=True),
+    )
+    study = analyse_study(results)
+    for name, exponent, prefactor in (("optimum", 0.5, 8), ("critical", 0.8, 20)):
+        assert study.laws[name].exponent == pytest.approx(exponent, abs=0.02)
+        assert study.laws[name].prefactor == pytest.approx(prefactor, rel=0.05)
+    assert [chart.name for chart in group_charts(study)[:2]] == ["law-optimum", "law-critical"]
+    texts = said(results)
+    assert "optimal batch size grows as examples^0." in texts["law-optimum"]
+    assert "by 4 configurations with 4 values of examples" in texts["law-critical"]
+    assert any("a t interval" in text for text in method(study.groups[0]))
+    assert not analyse_study(nothing_run(results)).laws
 
 
 def test_equal_tuning_effort_is_named(results: StudyResults) -> None:

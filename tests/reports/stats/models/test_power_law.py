@@ -31,6 +31,11 @@ def test_slope_and_interval_are_those_of_a_line_through_the_means() -> None:
     assert law.left_out == pytest.approx((min(others), max(others)))
 
 
+def test_values_that_are_all_the_same_have_no_slope() -> None:
+    law = fit_power_law([5, 10, 20, 40], [70.4044806500102] * 4)
+    assert (law.exponent, law.exponent_interval, law.left_out) == (0, (0, 0), (0, 0))
+
+
 def test_interval_covers_with_errors_that_configurations_share() -> None:
     random, covered = np.random.default_rng(1), 0
     x = np.repeat([1.0, 2.0, 4.0, 8.0, 16.0], 4)
