@@ -79,7 +79,7 @@ def noise_beside_the_critical_size(results: StudyResults, _page: str) -> bool:
 
 def optima_over_sizes(results: StudyResults, page: str) -> bool:
     scales = [plan.scale for plan in results.description.groups]
-    return scales == [900, 2400, 4800, 9600, 19200] and "optima" in page
+    return scales == [900, 2400, 4800, 9600, 19200] and 'id="optima"' in page
 
 
 def sharpness_twice(results: StudyResults, _page: str) -> bool:
