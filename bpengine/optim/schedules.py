@@ -115,9 +115,7 @@ class BatchGrowth:
             )
 
     @classmethod
-    def repeated(
-        cls, first: int, factor: int, every: int, limit: int, rate_rule: str = "none"
-    ) -> BatchGrowth | None:
+    def repeated(cls, first: int, factor: int, every: int, limit: int) -> BatchGrowth | None:
         """Return the growth from a first batch size by a factor, as often as a limit allows.
 
         Args:
@@ -125,7 +123,6 @@ class BatchGrowth:
             factor: By what it is multiplied, at least 2.
             every: Epochs between two multiplications, at least 1.
             limit: Largest batch size; growth stops below or at it.
-            rate_rule: Name in `RATE_RULES`.
 
         Returns:
             The growth; None if the limit allows none.
@@ -133,7 +130,7 @@ class BatchGrowth:
         steps: list[tuple[int, int]] = []
         while (first := first * factor) <= limit:
             steps.append((every * (len(steps) + 1), first))
-        return cls(tuple(steps), rate_rule) if steps else None
+        return cls(tuple(steps)) if steps else None
 
     @property
     def limit(self) -> int:

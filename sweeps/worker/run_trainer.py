@@ -78,9 +78,11 @@ def _carry_out_branches(trial: Trial, given: TrainerTrial, branches: list[Array]
     for point in configuration.branching.at if configuration.branching else ():
         saved = given.folder / f"state-{point}"
         part = replace(given, load_from=state, save_to=saved, examples=point, cadence=(point,))
-        if not _carry_out_part(trial, given, part):
+        in_time = _carry_out_part(trial, part)
+        given.evaluations += part.evaluations
+        if not in_time:
             return False
-        last = given.evaluations[-1]
+        last = part.evaluations[-1]
         if last.diverged:
             return True
         if not saved.exists():
@@ -90,7 +92,6 @@ def _carry_out_branches(trial: Trial, given: TrainerTrial, branches: list[Array]
             )
         state = saved
         for branch in branches_at(configuration, last.examples, configuration.train_items):
-            branched = replace(given, evaluations=[])
             part = replace(
                 given,
                 load_from=state,
@@ -99,19 +100,18 @@ def _carry_out_branches(trial: Trial, given: TrainerTrial, branches: list[Array]
                 batch_size=branch.batch_size,
                 learning_rate=branch.rate_factor * trial.learning_rate,
             )
-            if not _carry_out_part(trial, branched, part):
+            if not _carry_out_part(trial, part):
                 return False
-            curve = np.array([each.point for each in branched.evaluations])[:, :-2]
-            diverged = branched.evaluations[-1].diverged
+            curve = np.array([each.point for each in part.evaluations])[:, :-2]
+            diverged = part.evaluations[-1].diverged
             branches.append(in_branch(curve, branch, diverged=diverged))
     return True
 
 
-def _carry_out_part(trial: Trial, whole: TrainerTrial, part: TrainerTrial) -> bool:
-    """Train a part of a run, whose evaluations the whole takes."""
+def _carry_out_part(trial: Trial, part: TrainerTrial) -> bool:
+    """Train a part of a run, with evaluations of its own, and return whether that was in time."""
     part.evaluations, part.begun = [], False
     in_time = _carry_out(trial, part)
-    whole.evaluations += part.evaluations
     if in_time and not part.evaluations:
         raise TrainerError("The trainer yielded no evaluation.")
     return in_time
