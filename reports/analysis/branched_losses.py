@@ -58,9 +58,10 @@ def branched_of(results: StudyResults) -> Branched:
     """Return what the branches of a study say, of all groups."""
     trials, curves = results.trials, results.curves
     losses = branch_losses(trials, curves)
-    runs = _branched(trials, curves[curves["branch_at"].isna()])
+    points = _branched(trials, curves)
+    runs = points[points["branch_at"].isna()]
     noise = [
-        noise_along_training(points).assign(group=group) for group, points in runs.groupby("group")
+        noise_along_training(part).assign(group=group) for group, part in runs.groupby("group")
     ]
     return Branched(
         losses,
@@ -72,9 +73,10 @@ def branched_of(results: StudyResults) -> Branched:
 def branch_losses(trials: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """Return by how much the loss of branches is larger than their run's: `BRANCH_LOSS_COLUMNS`.
 
-    The loss of a branch is its mean training loss over its evaluations, infinite if it diverged.
+    The loss of a branch is its mean training loss over its evaluations, infinite if it diverged. A
+    point after which every run diverged is absent.
     """
-    points = _branched(trials, curves.dropna(subset="branch_at").drop(columns="examples"))
+    points = _branched(trials, curves).dropna(subset="branch_at").drop(columns="examples")
     points = points.rename(columns={"branch_at": "examples"})
     # A trainer need not know its training loss; of a branch that diverged there is none.
     points["train_loss"] = points["train_loss"].fillna(points["validation_loss"]).fillna(math.inf)
@@ -85,13 +87,16 @@ def branch_losses(trials: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
         losses = by_seed(part.assign(batch_size=part["branch_batch_size"]), "loss")
         losses = losses[np.isfinite(losses[point[1]])]
         excess = losses.sub(losses[point[1]], axis=0)
-        rows += [(*point, size, len(losses), *_mean(excess[size])) for size in excess]
+        if len(excess):
+            rows += [(*point, size, len(excess), *_mean(excess[size])) for size in excess]
     return table_of(rows, BRANCH_LOSS_COLUMNS)
 
 
-def _branched(trials: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+def _branched(trials: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the evaluations of runs and their branches, with group, batch_size and seed."""
     runs = trials.loc[trials["stage"] == BRANCH, ["trial", "group", "batch_size", "seed"]]
-    return points.merge(runs, on="trial")
+    # To merge costs every curve of a study, which mostly has none of these.
+    return curves[curves["trial"].isin(runs["trial"])].merge(runs, on="trial")
 
 
 def _mean(values: pd.Series[float]) -> tuple[float, float, float]:

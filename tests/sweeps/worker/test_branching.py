@@ -218,6 +218,12 @@ def test_what_branches_show_at_their_ends(
         assert (row["critical_low"], row["critical_high"]) == (16, 32)
 
 
+def test_a_point_after_which_every_run_diverged_says_nothing() -> None:
+    table = branch_losses(*losses_of({8: [[math.inf]] * 3, 16: [[1.0]] * 3}))
+    assert table.empty
+    assert critical_batch_sizes(table, 0.01).empty
+
+
 def test_a_trainer_goes_on_from_what_it_saved(tmp_path: Path) -> None:
     branch = {"at": [0.5, 1.0], "factors": [2, 4], "window": 1.0, "rate_rule": "linear"}
     keys: dict[str, Any] = {"trainer": trained.quadratic, "training_examples": 256}
